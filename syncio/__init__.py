@@ -1,0 +1,5 @@
+"""syncio: realtime for synchronous Python."""
+
+__all__ = ["__version__"]
+
+__version__ = "0.1.0"
