@@ -1,0 +1,321 @@
+"""The public server: events, sends and sessions of an Engine.IO v4 server inside a WSGI site.
+
+How a request is answered is in `exchange`; how a session works is in `socket` and `session`.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar, overload
+
+from ..runtime import Task, choose_runtime, installed_modes
+from .config import ServerConfig, takes_two
+from .exchange import Exchange
+from .farewells import say_goodbye_at_exit
+from .packet import MESSAGE, Packet, PacketType, decode_json
+from .reasons import reason
+from .socket import Socket
+
+__all__ = ["Server"]
+
+H = TypeVar("H", bound=Callable[..., Any])
+EVENTS = ("connect", "message", "disconnect")
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+
+
+class Server:
+    """An Engine.IO v4 server for synchronous Python.
+
+    Its options are keyword arguments, described in `syncio.engineio.config.ServerConfig`; each is an attribute too.
+    Handlers are registered with `on`; requests come in through `handle_request`, most easily with `syncio.WSGIApp`.
+
+    :raises TypeError: for an unknown option.
+    :raises ConfigurationError: for a value that cannot work.
+    """
+
+    reason = reason
+    event_names = EVENTS
+
+    def __init__(self, **options: Any) -> None:
+        self.config = ServerConfig.of(options)
+        self.runtime = choose_runtime(self.config.async_mode)
+        self.async_mode = self.runtime.name
+        self.logger = _logger(self.config.logger)
+        self.handlers: dict[str, Callable[..., Any]] = {}
+        self.sockets: dict[str, Socket] = {}
+        self.leaving: dict[str, Socket] = {}
+        self._lock = self.runtime.lock()
+        self._disconnect_takes_reason = True
+        self._counts = {"accepted": 0, "rejected": 0}
+        self._is_shut = False
+        self._exchange = Exchange(self)
+        if self.config.cors_allowed_origins == "*" and self.config.cors_credentials:
+            self.logger.warning(
+                "cors_allowed_origins='*' with cors_credentials=True lets every site act with your users' cookies; "
+                "name the origins, or set cors_credentials=False"
+            )
+        say_goodbye_at_exit(self)
+
+    def __getattr__(self, name: str) -> Any:
+        config = self.__dict__.get("config")
+        if config is not None and name in config.__dataclass_fields__:
+            return getattr(config, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    # ------------------------------------------------------------------ events
+
+    @overload
+    def on(self, event: str, handler: None = None) -> Callable[[H], H]: ...
+    @overload
+    def on(self, event: str, handler: H) -> H: ...
+    def on(self, event: str, handler: Any = None) -> Any:
+        """Register the handler of an event; also as a decorator. The last one wins.
+
+        :param event: 'connect' (sid, environ), 'message' (sid, data), or 'disconnect' (sid, reason) or (sid).
+        :param handler: the function; None to decorate one.
+        :raises ValueError: for another event.
+        """
+        if event not in EVENTS:
+            raise ValueError(f"there is no event {event!r}; there are: {', '.join(EVENTS)}")
+
+        def register(function: H) -> H:
+            if event == "disconnect":
+                self._disconnect_takes_reason = takes_two(function)
+            self.handlers[event] = function
+            return function
+
+        return register if handler is None else register(handler)
+
+    def fire_connect(self, sid: str, environ: Environ) -> Any:
+        """Call the connect handler. True accepts; anything else is the reason for which the client is rejected."""
+        handler = self.handlers.get("connect")
+        if handler is None:
+            return True
+        try:
+            verdict = handler(sid, environ)
+        except Exception:
+            self.logger.exception("the connect handler failed; the client is rejected")
+            return False
+        return True if verdict is None else verdict
+
+    def fire_message(self, sid: str, data: str | bytes) -> None:
+        """Call the message handler."""
+        handler = self.handlers.get("message")
+        if handler is None:
+            return
+        config = self.config
+        value = decode_json(data, config.codec) if config.decode_json and data.__class__ is str else data
+        try:
+            handler(sid, value)
+        except Exception:
+            self.logger.exception("the message handler failed")
+
+    def fire_disconnect(self, socket: Socket, why: str) -> None:
+        """Call the disconnect handler, while the session can still be read, and forget the session then."""
+        handler = self.handlers.get("disconnect")
+        try:
+            if handler is not None:
+                arguments = (socket.sid, why) if self._disconnect_takes_reason else (socket.sid,)
+                handler(*arguments)
+        except Exception:
+            self.logger.exception("the disconnect handler failed")
+        finally:
+            self.logger.info("%s: disconnected, %s", socket.sid, why)
+            self.forget(socket)
+
+    # ------------------------------------------------------------------ out
+
+    def send(self, sid: str, data: Any) -> None:
+        """Send a message to a client. Legal in every handler and from every thread; an unknown sid is only logged.
+
+        :param data: str, bytes, or a value that goes into JSON.
+        """
+        self.send_packet(sid, Packet(MESSAGE, data, self.config.codec))
+
+    def send_packet(self, sid: str, pkt: Any) -> None:
+        """Send a packet.
+
+        :param pkt: a `Packet`, or any object with packet_type, data and binary.
+        """
+        socket = self.sockets.get(sid)
+        if socket is None:
+            self.logger.warning("cannot send to %s: there is no such session", sid)
+            return
+        socket.send(_own_packet(pkt, self.config.codec))
+
+    def broadcast(self, data: Any, sids: Iterable[str] | None = None) -> None:
+        """Send one message to many; it is encoded once per transport, not once per client.
+
+        :param sids: to whom; None for all.
+        """
+        packet = Packet(MESSAGE, data, self.config.codec)
+        sockets = self.sockets
+        for sid in list(sockets) if sids is None else sids:
+            socket = sockets.get(sid)
+            if socket is not None:
+                socket.send(packet)
+
+    def buffered_amount(self, sid: str) -> int:
+        """Bytes that were sent to a client and are still waiting here.
+
+        :raises KeyError: for an unknown sid.
+        """
+        return self._socket(sid).buffered
+
+    # ------------------------------------------------------------------ sessions
+
+    def get_session(self, sid: str) -> dict[str, Any]:
+        """The user's session of a client: a dict; what is changed in it is kept.
+
+        :raises KeyError: for an unknown sid.
+        """
+        return self._socket(sid).session
+
+    def save_session(self, sid: str, session: dict[str, Any]) -> None:
+        """Replace the user's session of a client.
+
+        :raises KeyError: for an unknown sid.
+        """
+        self._socket(sid).session = session
+
+    @contextmanager
+    def session(self, sid: str) -> Iterator[dict[str, Any]]:
+        """The user's session for a ``with`` block, saved at its end.
+
+        :raises KeyError: for an unknown sid.
+        """
+        session = self.get_session(sid)
+        yield session
+        socket = self.sockets.get(sid)
+        if socket is not None:
+            socket.session = session
+
+    def transport(self, sid: str) -> str:
+        """'polling' or 'websocket'.
+
+        :raises KeyError: for an unknown sid.
+        """
+        return self._socket(sid).transport
+
+    def disconnect(self, sid: str | None = None) -> None:
+        """Disconnect a client, or all. Never waits for the peer; an unknown sid is ignored."""
+        for socket in list(self.sockets.values()) if sid is None else [self.sockets.get(sid)]:
+            if socket is not None:
+                socket.close(reason.SERVER_DISCONNECT)
+
+    def _socket(self, sid: str) -> Socket:
+        try:
+            return self.sockets[sid]
+        except KeyError:
+            raise KeyError("Session not found") from None
+
+    # ------------------------------------------------------------------ requests
+
+    def handle_request(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer an HTTP request: a WSGI callable. Polls and WebSockets give their connection to the relay.
+
+        :param environ: the WSGI environment.
+        :param start_response: the WSGI callable.
+        """
+        return self._exchange.handle(environ, start_response)
+
+    def admit(self, socket: Socket) -> bool:
+        """Register a session that begins; False if there are as many as allowed, or if the server shuts down."""
+        most = self.config.max_sessions
+        with self._lock:
+            if self._is_shut or (most is not None and len(self.sockets) >= most):
+                self._counts["rejected"] += 1
+                return False
+            self.sockets[socket.sid] = socket
+            self._counts["accepted"] += 1
+            return True
+
+    def find(self, sid: str) -> Socket | None:
+        """The session of a request: also one that has still to be told of its end."""
+        return self.sockets.get(sid) or self.leaving.get(sid)
+
+    def forget(self, socket: Socket) -> None:
+        """A session is over. One whose client has still to be told stays reachable for the length of a ping."""
+        with self._lock:
+            self.sockets.pop(socket.sid, None)
+            if not socket.machine.is_leaving:
+                self.leaving.pop(socket.sid, None)
+                return
+            self.leaving[socket.sid] = socket
+        self.runtime.relay().call_at(self.runtime.now() + self.config.ping_timeout, lambda: self._give_up(socket))
+
+    def _give_up(self, socket: Socket) -> None:
+        socket.machine.finish()
+        with self._lock:
+            self.leaving.pop(socket.sid, None)
+
+    def shutdown(self, timeout: float = 5.0) -> None:
+        """Take no more clients, disconnect all with 'server disconnect' and wait for their handlers.
+
+        :param timeout: how long to wait for them, in seconds.
+        """
+        self._is_shut = True
+        self.disconnect()
+        until = self.runtime.now() + timeout
+        while self.sockets and self.runtime.now() < until:
+            self.runtime.sleep(0.005)
+
+    def stats(self) -> dict[str, Any]:
+        """Numbers for people: sessions by transport, those accepted and rejected so far, the relay's figures."""
+        transports = [socket.transport for socket in list(self.sockets.values())]
+        return {
+            "sessions": len(transports),
+            "polling": transports.count("polling"),
+            "websocket": transports.count("websocket"),
+            **self._counts,
+            "relay": self.runtime.relay().stats(),
+        }
+
+    # ------------------------------------------------------------------ the runtime, for applications
+
+    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Task:
+        """Run a function in a thread or greenlet of its own. The result can be joined."""
+        return self.runtime.spawn(target, *args, **kwargs)
+
+    def sleep(self, seconds: float = 0) -> None:
+        """Let others run for that long."""
+        self.runtime.sleep(seconds)
+
+    def create_queue(self, *args: Any, **kwargs: Any) -> Any:
+        """A queue of the runtime, in the manner of `queue.Queue`."""
+        return self.runtime.queue(*args, **kwargs)
+
+    def get_queue_empty_exception(self) -> type[Exception]:
+        """What such a queue raises when it is empty."""
+        return self.runtime.queue_empty
+
+    def create_event(self) -> Any:
+        """An event of the runtime, in the manner of `threading.Event`."""
+        return self.runtime.event()
+
+    def generate_id(self) -> str:
+        """A new session id: 20 URL-safe characters, 120 bits from the system's random source."""
+        return secrets.token_urlsafe(15)
+
+    def is_asyncio_based(self) -> bool:
+        """False: threads or greenlets."""
+        return False
+
+    def async_modes(self) -> list[str]:
+        """The modes that this environment can offer."""
+        return installed_modes()
+
+
+def _logger(wanted: bool | logging.Logger) -> logging.Logger:
+    return wanted if isinstance(wanted, logging.Logger) else logging.getLogger("syncio.server")
+
+
+def _own_packet(pkt: Any, codec: Any) -> Packet:
+    if pkt.__class__ is Packet:
+        return pkt
+    data = bytes(pkt.data) if getattr(pkt, "binary", False) and pkt.data is not None else pkt.data
+    return Packet(PacketType(int(pkt.packet_type)), data, codec)

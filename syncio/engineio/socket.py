@@ -1,0 +1,449 @@
+"""The server's side of one client: drives the session machine, its polls and its WebSocket, and its lane of handlers.
+
+Every method decides under the lock what is to be done, and does it after the lock is released.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import RemoteProtocolError
+from ..heartbeat import Watch, monitor_of
+from ..runtime import Lane, Timer
+from .packet import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet, PacketType, decode_text
+from .payload import encode_payload
+from .pending import PendingAnswer
+from .reasons import reason
+from .session import Farewell, PollVerdict, Session, TransportState
+from .websocket_transport import WebSocketTransport
+
+if TYPE_CHECKING:
+    from .server import Server
+
+__all__ = ["Socket"]
+
+LANE_LIMIT = 256
+"""Messages that may wait for one session's handler before its reading stops."""
+NOOP_DELAY = 0.1
+"""Seconds for which a GET in the middle of an upgrade waits for its end."""
+PROBE = "2probe"
+
+
+class Socket:
+    """One client.
+
+    :param server: whose client it is.
+    :param sid: its session id.
+    :param websocket: whether it begins on a WebSocket.
+    """
+
+    __slots__ = (
+        "_beat",
+        "_doomed",
+        "_gone",
+        "_lock",
+        "_timer",
+        "_user_session",
+        "_websocket",
+        "lane",
+        "machine",
+        "server",
+        "sid",
+        "upgrade_to",
+    )
+
+    def __init__(self, server: Server, sid: str, websocket: bool) -> None:
+        config, runtime = server.config, server.runtime
+        self.server = server
+        self.sid = sid
+        self._lock = runtime.lock()
+        interval = config.interval + config.grace
+        self.machine = Session(websocket, runtime.now(), interval, config.ping_timeout)
+        limit = LANE_LIMIT if config.async_handlers else 0
+        self.lane = Lane(runtime.relay(), self._lock, self._handle, config.handlers_per_session, limit)
+        self._user_session: dict[str, Any] | None = None
+        self._websocket: WebSocketTransport | None = None  # set when it carries the session
+        self.upgrade_to: WebSocketTransport | None = None  # set while it tries to
+        self._timer: Timer | None = None
+        self._beat: Watch | None = None
+        self._doomed = False  # closed by its own connect handler
+        self._gone = False  # its disconnect handler was called
+
+    def __repr__(self) -> str:
+        return f"<Socket {self.sid} {self.machine.state.value} on {self.machine.transport.value}>"
+
+    # ------------------------------------------------------------------ what the server tells its users
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """The user's session: a dict that lives as long as this."""
+        if self._user_session is None:
+            self._user_session = {}
+        return self._user_session
+
+    @session.setter
+    def session(self, value: dict[str, Any]) -> None:
+        self._user_session = value
+
+    @property
+    def transport(self) -> str:
+        """'polling' or 'websocket'."""
+        return "websocket" if self.machine.transport is TransportState.WEBSOCKET else "polling"
+
+    @property
+    def upgraded(self) -> bool:
+        """Whether a WebSocket carries the session."""
+        return self.machine.transport is TransportState.WEBSOCKET
+
+    @property
+    def closed(self) -> bool:
+        """Whether no messages flow any more."""
+        return self.machine.reason is not None
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait for the client."""
+        websocket = self._websocket
+        return websocket.buffered if websocket is not None else self.machine.outbox_size
+
+    # ------------------------------------------------------------------ the beginning
+
+    def accept(self) -> list[Packet]:
+        """The connect handler accepted: the session is open. Returns what it has queued."""
+        with self._lock:
+            self.machine.accept()
+            packets = self.machine.take()
+        if self.server.config.monitor_clients:
+            self._beat = monitor_of(self.server.runtime).watch(self.machine.next_ping, self._check)
+        if self._doomed:
+            self.close()
+        return packets
+
+    def reject(self) -> None:
+        """The connect handler rejected."""
+        with self._lock:
+            self.machine.reject()
+
+    def carry(self, websocket: WebSocketTransport) -> None:
+        """A session that began on a WebSocket is carried by it from now on."""
+        self._move_to(websocket)
+
+    # ------------------------------------------------------------------ out
+
+    def send(self, packet: Packet) -> None:
+        """Send a packet on whichever transport there is; never blocks, but with the policy 'block'.
+
+        :raises UnicodeEncodeError: if its text has a lone surrogate.
+        """
+        websocket = self._websocket
+        if websocket is not None:
+            if websocket.buffered + packet.size <= self.server.config.send_buffer_limit or self._make_room(packet):
+                websocket.send(packet)
+            return
+        packet.polling_bytes()
+        if self.machine.outbox_size + packet.size > self.server.config.send_buffer_limit and not self._make_room(packet):
+            return
+        with self._lock:
+            websocket = self._websocket
+            queued = websocket is None and self.machine.queue(packet)
+            delivery = self.machine.deliver() if queued else None
+        if websocket is not None:
+            websocket.send(packet)
+        self._deliver(delivery)
+
+    def _deliver(self, delivery: tuple[Any, list[Packet]] | None) -> None:
+        if delivery is not None:
+            poll, packets = delivery
+            poll.answer(encode_payload(packets))
+
+    def _make_room(self, packet: Packet) -> bool:
+        """The client is slower than what is sent to it. Whether the packet may be sent all the same."""
+        config = self.server.config
+        if not packet.is_message or self.closed:
+            return not self.closed
+        policy, limit, websocket = config.send_buffer_policy, config.send_buffer_limit, self._websocket
+        if policy == "drop_new":
+            return False
+        if policy == "drop_oldest":
+            if websocket is not None:
+                websocket.drop_oldest(packet.size)
+            else:
+                with self._lock:
+                    self.machine.drop_oldest(packet.size)
+            return packet.size <= limit
+        if policy == "block" and packet.size <= limit:
+            return self._wait_for_room(limit - packet.size + 1)
+        self.server.logger.info("%s has more than %d bytes waiting for it and is closed", self.sid, limit)
+        self.close(reason.TRANSPORT_ERROR)
+        return False
+
+    def _wait_for_room(self, limit: int) -> bool:
+        websocket = self._websocket
+        patience = self.server.config.interval + self.server.config.ping_timeout
+        if websocket is not None:
+            return websocket.wait_for_room(limit, patience)
+        runtime = self.server.runtime
+        until = runtime.now() + patience
+        while not self.closed and runtime.now() < until:
+            if self.buffered < limit:
+                return True
+            runtime.sleep(0.01)
+        return False
+
+    # ------------------------------------------------------------------ in
+
+    def websocket_received(self, websocket: WebSocketTransport, messages: list[str | bytes], end: str | None) -> None:
+        """A WebSocket brought messages, its end, or both: on the duty worker, whose last act this is for one read."""
+        if websocket is not self._websocket:
+            messages = self._upgrade_received(websocket, messages, end)
+            if websocket is not self._websocket:
+                return
+        machine = self.machine
+        if machine.reason is not None:
+            return
+        machine.last_seen = self.server.runtime.relay().now
+        items: list[Any] = []
+        for message in messages:
+            if message.__class__ is bytes:
+                items.append(message)
+            elif message[:1] == "4":
+                items.append(message[1:])
+            else:
+                end = self._control_received(message) or end  # type: ignore[arg-type]
+                if end is not None:
+                    break
+        if end is not None and self._end(end, tell=False):
+            items.append(Farewell(end))
+        if items:
+            self._hand_to_lane(websocket, items)
+
+    def _hand_to_lane(self, websocket: WebSocketTransport, items: list[Any]) -> None:
+        lane = self.lane
+        lane.put(items, inline=True)
+        if lane.is_full and not websocket.closing:
+            websocket.pause()
+            if not lane.when_roomy(websocket.resume):
+                websocket.resume()
+
+    def _control_received(self, message: str) -> str | None:
+        """A text message that is no MESSAGE. Returns the reason for which the session ends, if it does."""
+        try:
+            packet_type, _ = decode_text(message)
+        except RemoteProtocolError:
+            return reason.TRANSPORT_ERROR
+        return self._control_packet(packet_type)
+
+    def _control_packet(self, packet_type: PacketType) -> str | None:
+        if packet_type is PONG:
+            self.machine.pong_received(self.machine.last_seen)
+        elif packet_type is CLOSE:
+            return reason.CLIENT_DISCONNECT
+        elif packet_type is PING:
+            return reason.TRANSPORT_ERROR  # only the server pings
+        return None  # stray ones are ignored
+
+    def payload_received(self, packets: Sequence[tuple[PacketType, str | bytes]], end: str | None) -> bool:
+        """A POST brought packets.
+
+        :param end: the reason for which the session ends behind them, if it does.
+        :return: whether all of them were taken.
+        """
+        machine = self.machine
+        machine.last_seen = self.server.runtime.now()
+        items: list[Any] = []
+        for packet_type, data in packets:
+            if packet_type is MESSAGE:
+                items.append(data)
+                continue
+            end = self._control_packet(packet_type) or end
+            if end is not None:
+                break
+        if end is not None and self._end(end, tell=True, answer=Packet(NOOP if end == reason.CLIENT_DISCONNECT else CLOSE)):
+            items.append(Farewell(end))
+        if items:
+            self.lane.put(items)
+        return end is None or end == reason.CLIENT_DISCONNECT
+
+    def _handle(self, item: Any) -> None:
+        """The door to the user's handlers; called by the lane."""
+        if item.__class__ is Farewell:
+            self._gone = True
+            self.server.fire_disconnect(self, item.reason)
+        elif not self._gone:
+            self.server.fire_message(self.sid, item)
+
+    # ------------------------------------------------------------------ polling
+
+    def open_poll(self, poll: PendingAnswer) -> tuple[PollVerdict, list[Packet]]:
+        """A GET has come: what is to be done with it, and the packets if it can be answered at once."""
+        self.touch()
+        with self._lock:
+            verdict, packets = self.machine.open_poll(poll)
+        if verdict is PollVerdict.OVERLAP:
+            self.close(reason.TRANSPORT_ERROR)
+        elif verdict is PollVerdict.NOOP_SOON:
+            relay = self.server.runtime.relay()
+            relay.call_at(self.server.runtime.now() + NOOP_DELAY, lambda: self._release(poll))
+        elif verdict is PollVerdict.ANSWER and self.closed:
+            self.server.forget(self)
+        return verdict, packets
+
+    def _release(self, poll: PendingAnswer) -> None:
+        with self._lock:
+            waits = self.machine.forget_poll(poll)
+        if waits:
+            poll.answer(encode_payload([Packet(NOOP)]))
+
+    def poll_gone(self, poll: PendingAnswer) -> None:
+        """The client of a parked GET went away: on the relay."""
+        with self._lock:
+            waited = self.machine.forget_poll(poll)
+        if waited:
+            self.close(reason.TRANSPORT_CLOSE)
+
+    def open_post(self) -> PollVerdict:
+        """A POST has come."""
+        self.touch()
+        with self._lock:
+            verdict = self.machine.open_post()
+        if verdict is PollVerdict.OVERLAP:
+            self.close(reason.TRANSPORT_ERROR)
+        return verdict
+
+    def end_post(self) -> None:
+        """The POST has been read."""
+        with self._lock:
+            self.machine.posting = False
+
+    def touch(self) -> None:
+        """A request is a sign of life; but one that comes after the deadline is too late."""
+        now = self.server.runtime.now()
+        if self.machine.is_overdue(now) and self.server.config.monitor_clients:
+            self.close(reason.PING_TIMEOUT)
+        self.machine.last_seen = now
+
+    # ------------------------------------------------------------------ the upgrade
+
+    def open_probe(self) -> bool:
+        """A WebSocket asks to carry the session; False if it may not."""
+        self.touch()
+        with self._lock:
+            return self.machine.probe_opened()
+
+    def probe(self, websocket: WebSocketTransport) -> None:
+        """The WebSocket is open: its probe is awaited."""
+        self.upgrade_to = websocket
+        until = self.server.runtime.now() + self.server.config.upgrade_timeout
+        self._timer = self.server.runtime.relay().call_at(until, lambda: self.abandon_upgrade(websocket))
+
+    def abandon_upgrade(self, websocket: WebSocketTransport | None, code: int = 1002) -> None:
+        """The upgrade came to nothing: the WebSocket closes, polling goes on."""
+        with self._lock:
+            if self._websocket is not None or (websocket is not None and self.upgrade_to is not websocket):
+                return
+            delivery = self.machine.upgrade_failed()
+            timer, self._timer, self.upgrade_to = self._timer, None, None
+        if timer is not None:
+            timer.cancel()
+        if websocket is not None:
+            websocket.close(code, "the upgrade failed")
+        self._deliver(delivery)
+
+    def _upgrade_received(
+        self, websocket: WebSocketTransport, messages: list[str | bytes], end: str | None
+    ) -> list[str | bytes]:
+        """The steps of an upgrade; returns what comes behind the last one."""
+        for index, message in enumerate(messages):
+            state = self.machine.transport
+            if message == PROBE and state is TransportState.PROBING and self.upgrade_to is websocket:
+                with self._lock:
+                    delivery = self.machine.probe_received()
+                websocket.send(Packet(PONG, "probe"))
+                self._deliver(delivery)
+            elif message == f"{UPGRADE:d}" and state is TransportState.UPGRADING and self.upgrade_to is websocket:
+                self._finish_upgrade(websocket)
+                return messages[index + 1 :]
+            else:
+                self.abandon_upgrade(websocket)
+                return []
+        if end is not None:
+            self.abandon_upgrade(websocket)
+        return []
+
+    def _finish_upgrade(self, websocket: WebSocketTransport) -> None:
+        with self._lock:
+            timer, self._timer = self._timer, None
+            waiting = self.machine.release_poll(Packet(NOOP))
+        if timer is not None:
+            timer.cancel()
+        self._move_to(websocket)
+        self._deliver(waiting)
+        self.server.logger.info("%s: upgraded to websocket", self.sid)
+
+    def _move_to(self, websocket: WebSocketTransport) -> None:
+        # What waits goes first. Only when nothing is left do senders write to the WebSocket themselves.
+        while True:
+            with self._lock:
+                packets = self.machine.take()
+                if not packets:
+                    if self.machine.transport is not TransportState.WEBSOCKET:
+                        self.machine.upgraded()
+                    self._websocket, self.upgrade_to = websocket, None
+                    return
+            for packet in packets:
+                websocket.send(packet)
+
+    # ------------------------------------------------------------------ heartbeat
+
+    def _check(self, now: float) -> float | None:
+        """Asked by the monitor, on the duty worker."""
+        websocket = self._websocket
+        if websocket is not None and websocket.is_paused:
+            return now + self.server.config.ping_timeout  # we do not read, so its silence says nothing
+        with self._lock:
+            if not self.machine.is_open:
+                return None
+            packet, deadline = self.machine.beat(now)
+        if packet is not None:
+            self.send(packet)
+        if deadline is None:
+            self.server.logger.info("%s: no answer to a ping within %g s", self.sid, self.server.config.ping_timeout)
+            self.close(reason.PING_TIMEOUT)
+        return deadline
+
+    # ------------------------------------------------------------------ the end
+
+    def close(self, why: str = reason.SERVER_DISCONNECT) -> bool:
+        """End the session, from any thread; never waits for the peer.
+
+        :return: whether this call ended it: of several, the first.
+        """
+        if not self._end(why, tell=why == reason.SERVER_DISCONNECT):
+            self._doomed = True
+            return False
+        self.lane.put([Farewell(why)])
+        return True
+
+    def _end(self, why: str, tell: bool, answer: Packet | None = None) -> bool:
+        """Everything of the end but the disconnect event."""
+        with self._lock:
+            poll = self.machine.poll
+            if not self.machine.close(why, tell=tell):
+                return False
+            packets = [] if self.machine.is_leaving else [*self.machine.take(), answer or Packet(CLOSE)]
+            self.machine.poll = None
+            websocket, upgrade_to, timer = self._websocket, self.upgrade_to, self._timer
+            self.upgrade_to = self._timer = None
+        for thing in (timer, self._beat):
+            if thing is not None:
+                thing.cancel()
+        if poll is not None:
+            poll.answer(encode_payload(packets))
+        if upgrade_to is not None:
+            upgrade_to.close(1001, why)
+        if websocket is not None:
+            if why in (reason.SERVER_DISCONNECT, reason.TRANSPORT_ERROR, reason.PING_TIMEOUT):
+                websocket.send(Packet(CLOSE))
+            websocket.close(1000 if why != reason.TRANSPORT_ERROR else 1002, why)
+        return True

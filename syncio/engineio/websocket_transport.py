@@ -1,0 +1,128 @@
+"""A session's WebSocket: from bytes to packets, and from packets to frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import LocalError, StreamError
+from ..runtime import Runtime
+from ..streams import Kept, Stream
+from ..websocket import CloseReceived, Connection, ProtocolFailed, encode_binary, encode_text
+from .packet import Packet
+from .reasons import reason
+
+if TYPE_CHECKING:
+    from .socket import Socket
+
+__all__ = ["WebSocketTransport"]
+
+CLOSE_LINGER = 2.0
+"""Seconds for our close frame to leave and for the peer's to come."""
+
+
+class WebSocketTransport:
+    """The receiver of an adopted stream.
+
+    :param socket: the session's driver.
+    :param stream: the connection, whose handshake is done.
+    :param connection: the WebSocket machine.
+    """
+
+    __slots__ = ("_connection", "_deflating", "_plain", "_runtime", "_socket", "_stream", "closing")
+
+    def __init__(self, runtime: Runtime, socket: Socket, stream: Stream, connection: Connection) -> None:
+        self._runtime = runtime
+        self._socket = socket
+        self._stream = stream
+        self._connection = connection
+        self._plain = connection.deflate is None
+        self._deflating = runtime.lock()
+        self.closing = False
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that the client's connection has not taken yet."""
+        return self._stream.buffered
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether we have stopped reading, so that the client's silence is our doing."""
+        return self._stream.is_paused
+
+    # ------------------------------------------------------------------ in
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came: on the relay's duty worker."""
+        connection = self._connection
+        events = connection.receive_data(data)
+        if connection.has_data:
+            self._stream.write(connection.data_to_send())
+        messages: list[str | bytes] = []
+        end: str | None = None
+        for event in events:
+            kind = event.__class__
+            if kind is str or kind is bytes:
+                messages.append(event)  # type: ignore[arg-type]
+            elif kind is CloseReceived:
+                end = reason.TRANSPORT_CLOSE
+            elif kind is ProtocolFailed:
+                end = reason.TRANSPORT_ERROR
+        if end is not None:
+            self.closing = True
+            self._stream.close(CLOSE_LINGER)
+        self._socket.websocket_received(self, messages, end)
+
+    def stream_ended(self, error: StreamError) -> None:
+        """The connection ended without a close frame, or after one."""
+        self.closing = True
+        self._socket.websocket_received(self, [], reason.TRANSPORT_CLOSE)
+
+    def pause(self) -> None:
+        """Read nothing until `resume`."""
+        self._stream.pause()
+
+    def resume(self) -> None:
+        """Read again."""
+        self._stream.resume()
+
+    # ------------------------------------------------------------------ out
+
+    def send(self, packet: Packet) -> None:
+        """Write a packet as one message.
+
+        :raises UnicodeEncodeError: if its text has a lone surrogate.
+        """
+        if self.closing:
+            return
+        frame = packet.frame if self._plain else self._deflated(packet)
+        if frame is None:
+            message = packet.websocket_message()
+            frame = packet.frame = encode_text(message) if isinstance(message, str) else encode_binary(message)
+        if not packet.is_message:
+            frame = Kept(frame)
+        self._stream.write(frame)
+
+    def _deflated(self, packet: Packet) -> bytes:
+        message = packet.websocket_message()
+        connection = self._connection
+        with self._deflating:
+            try:
+                return connection.text(message) if isinstance(message, str) else connection.binary(message)
+            except LocalError:
+                return b""  # it has closed in the meantime
+
+    def drop_oldest(self, size: int) -> int:
+        """Forget the oldest messages that wait; returns how many bytes."""
+        return self._stream.drop_oldest(size)
+
+    def wait_for_room(self, limit: int, timeout: float) -> bool:
+        """Block until fewer than `limit` bytes wait; False after `timeout` seconds or the end."""
+        return self._stream.wait_for_room(limit, self._runtime.event(), timeout)
+
+    def close(self, code: int = 1000, words: str = "") -> None:
+        """Say goodbye and let the connection end; never waits."""
+        if self.closing:
+            return
+        self.closing = True
+        self._stream.write(self._connection.close(code, words))
+        self._stream.close(CLOSE_LINGER)

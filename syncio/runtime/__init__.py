@@ -1,0 +1,24 @@
+"""Threads or greenlets behind one small interface: the only part of syncio that knows either."""
+
+from .base import Event, Lock, Relay, Runnable, Runtime, Task, Timer
+from .choose import MODES, choose_runtime, installed_modes
+from .lane import Lane
+from .mailbox import Mailbox
+from .poller import READ, WRITE
+
+__all__ = [
+    "MODES",
+    "READ",
+    "WRITE",
+    "Event",
+    "Lane",
+    "Lock",
+    "Mailbox",
+    "Relay",
+    "Runnable",
+    "Runtime",
+    "Task",
+    "Timer",
+    "choose_runtime",
+    "installed_modes",
+]

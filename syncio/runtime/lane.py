@@ -1,0 +1,108 @@
+"""Lanes: the handlers of one session run in order, one at a time (or a chosen few), on whichever worker is free."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from .base import Lock, Relay
+
+__all__ = ["Lane"]
+
+
+class Lane:
+    """A queue of items for one handler function, and who may run it.
+
+    :param relay: whose pool runs the handlers.
+    :param lock: the session's lock; held for a few lines only.
+    :param call: what is called with each item. It must not raise.
+    :param width: how many items may be in the handler at the same time.
+    :param limit: with more items than this waiting, the lane is full.
+    """
+
+    __slots__ = ("_call", "_items", "_limit", "_lock", "_on_room", "_relay", "_running", "_width")
+
+    def __init__(self, relay: Relay, lock: Lock, call: Callable[[Any], None], width: int = 1, limit: int = 256) -> None:
+        self._relay = relay
+        self._lock = lock
+        self._call = call
+        self._width = width
+        self._limit = limit
+        self._running = 0
+        self._items: deque[Any] | None = None  # made when first needed: most lanes never queue anything
+        self._on_room: list[Callable[[], object]] | None = None
+
+    def __len__(self) -> int:
+        return len(self._items) if self._items else 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether whoever fills the lane should stop reading: more wait and run than the limit allows."""
+        return self._load() > self._limit
+
+    def _load(self) -> int:
+        # A limit of 0 means that nothing may come in while a handler runs; else running ones do not count.
+        return len(self) + (self._running if self._limit == 0 else 0)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a handler runs."""
+        return self._running > 0
+
+    def put(self, items: list[Any], inline: bool = False) -> None:
+        """Append items in order and have them run.
+
+        :param inline: the caller is the duty worker and may run them itself.
+        """
+        with self._lock:
+            if self._items is None:
+                self._items = deque(items)
+            else:
+                self._items.extend(items)
+            wanted = min(self._width - self._running, len(self._items))
+            if wanted <= 0:
+                return
+            self._running += wanted
+        for _ in range(wanted - 1):
+            self._relay.submit(self)
+        if inline:
+            self._relay.call_inline(self)
+        else:
+            self._relay.submit(self)
+
+    def run(self) -> None:
+        """Run items until there are none; called by the relay on the worker that got this lane."""
+        items = self._items
+        lock = self._lock
+        call = self._call
+        while True:
+            with lock:
+                if items:
+                    item = items.popleft()
+                    done = False
+                else:
+                    self._running -= 1
+                    done = True
+                roomy = self._on_room is not None and self._load() <= self._limit // 2
+            if roomy:
+                self._announce_room()
+            if done:
+                return
+            call(item)
+
+    def when_roomy(self, callback: Callable[[], object]) -> bool:
+        """Call `callback` once when a full lane has room again; False (and no call) if it has room now."""
+        with self._lock:
+            if self._load() <= self._limit // 2:
+                return False
+            if self._on_room is None:
+                self._on_room = []
+            self._on_room.append(callback)
+            return True
+
+    def _announce_room(self) -> None:
+        with self._lock:
+            callbacks, self._on_room = self._on_room, None
+        for callback in callbacks or ():
+            callback()

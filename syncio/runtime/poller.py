@@ -1,0 +1,163 @@
+"""Readiness of many descriptors behind three methods: epoll where there is one, `selectors` elsewhere.
+
+`watch`, `change` and `forget` may be called from any thread while another one waits in `poll`.
+This module must not read or write what it watches.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import selectors
+from collections.abc import Callable
+from typing import Protocol
+
+__all__ = ["READ", "WRITE", "EpollPoller", "Poller", "Ready", "SelectorPoller", "Waker", "make_poller"]
+
+READ = 1
+"""Wanted or found: bytes to read, or the end of the stream."""
+WRITE = 4
+"""Wanted or found: room to write."""
+
+Ready = Callable[[int], None]
+"""Called with what was found: `READ`, `WRITE` or both."""
+
+
+class Poller(Protocol):
+    """What the relay asks of the operating system."""
+
+    def watch(self, fd: int, wanted: int, ready: Ready) -> None:
+        """Begin to watch a descriptor; `ready` is what `poll` returns for it."""
+
+    def change(self, fd: int, wanted: int) -> None:
+        """Watch for something else; 0 for nothing but its end."""
+
+    def forget(self, fd: int) -> None:
+        """Stop watching. Must happen before the descriptor is closed."""
+
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        """Wait up to `timeout` seconds (None: for ever) and return pairs of descriptor and what was found."""
+
+    def fileno(self) -> int:
+        """A descriptor that is readable when `poll` would return something."""
+
+    def close(self) -> None:
+        """Give everything back."""
+
+
+class EpollPoller:
+    """Level-triggered epoll. The events it returns are epoll's own bits, of which READ and WRITE are two."""
+
+    __slots__ = ("_epoll", "change", "fileno", "ready")
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self.ready: dict[int, Ready] = {}
+        self.change = self._epoll.modify
+        self.fileno = self._epoll.fileno
+
+    def watch(self, fd: int, wanted: int, ready: Ready) -> None:
+        self.ready[fd] = ready
+        try:
+            self._epoll.register(fd, wanted)
+        except BaseException:
+            del self.ready[fd]
+            raise
+
+    def forget(self, fd: int) -> None:
+        if self.ready.pop(fd, None) is not None:
+            with contextlib.suppress(OSError):
+                self._epoll.unregister(fd)
+
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        return self._epoll.poll(timeout)
+
+    def close(self) -> None:
+        self._epoll.close()
+
+
+class SelectorPoller:
+    """Any other system: a selector, and a waker because its waiting call does not see later changes."""
+
+    __slots__ = ("_selector", "_waker", "ready")
+
+    def __init__(self, selector: selectors.BaseSelector | None = None) -> None:
+        self._selector = selector if selector is not None else selectors.DefaultSelector()
+        self._waker = Waker()
+        self.ready: dict[int, Ready] = {}
+        self._selector.register(self._waker.fileno(), selectors.EVENT_READ)
+
+    def watch(self, fd: int, wanted: int, ready: Ready) -> None:
+        self.ready[fd] = ready
+        self._register(fd, wanted)
+
+    def change(self, fd: int, wanted: int) -> None:
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(fd)
+        self._register(fd, wanted)
+
+    def _register(self, fd: int, wanted: int) -> None:
+        events = (selectors.EVENT_READ if wanted & READ else 0) | (selectors.EVENT_WRITE if wanted & WRITE else 0)
+        if events:
+            self._selector.register(fd, events)
+        self._waker.wake()
+
+    def forget(self, fd: int) -> None:
+        if self.ready.pop(fd, None) is not None:
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(fd)
+            self._waker.wake()
+
+    def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+        found = []
+        for key, events in self._selector.select(timeout):
+            if key.fd == self._waker.fileno():
+                self._waker.clear()
+                continue
+            read = READ if events & selectors.EVENT_READ else 0
+            found.append((key.fd, read | (WRITE if events & selectors.EVENT_WRITE else 0)))
+        return found
+
+    def fileno(self) -> int:
+        raise NotImplementedError("a selector cannot be watched by another loop; gevent mode needs epoll")
+
+    def close(self) -> None:
+        self._selector.close()
+        self._waker.close()
+
+
+def make_poller() -> EpollPoller | SelectorPoller:
+    """The best poller of this system."""
+    return EpollPoller() if hasattr(select, "epoll") else SelectorPoller()
+
+
+class Waker:
+    """A descriptor that any thread can make readable."""
+
+    __slots__ = ("_read", "_write")
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+
+    def fileno(self) -> int:
+        """The descriptor to watch."""
+        return self._read
+
+    def wake(self) -> None:
+        """Make it readable. A full pipe is readable already."""
+        with contextlib.suppress(OSError):
+            os.write(self._write, b"\0")
+
+    def clear(self) -> None:
+        """Make it unreadable again."""
+        with contextlib.suppress(OSError):
+            os.read(self._read, 4096)
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        for fd in (self._read, self._write):
+            with contextlib.suppress(OSError):
+                os.close(fd)

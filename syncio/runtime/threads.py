@@ -1,0 +1,165 @@
+"""The runtime of threads, its relay and the sentinel that hands the duty on when a handler blocks."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .base import Runnable
+from .relay import DEFAULT_WORKERS, Duty, RelayCore
+
+__all__ = ["ThreadRelay", "ThreadRuntime"]
+
+TICK = 0.005
+"""How long a handler may keep the duty, in seconds; also how often the sentinel looks."""
+QUIET_TICKS = 40
+"""After so many looks without a handler the sentinel sleeps until the next one."""
+IDLE = 10.0
+"""How long a worker waits for work before its thread ends, in seconds."""
+
+
+class ThreadRelay(RelayCore):
+    """The relay on threads. All of them are daemons and end when there is nothing for them to do.
+
+    :param workers: the bound of the pool: at most so many handlers block at once; one more thread serves the loop.
+    """
+
+    def __init__(self, workers: int = DEFAULT_WORKERS) -> None:
+        super().__init__(workers, threading.Lock())
+        self._ident = threading.get_ident  # type: ignore[method-assign]
+        self._jobs: queue.SimpleQueue[Runnable | None] = queue.SimpleQueue()
+        self._idle = 0
+        self._threads = 0
+        self._sentinel_sleeps = True
+        self._handler_seen = threading.Event()
+        threading.Thread(target=self._sentinel, name="syncio-sentinel", daemon=True).start()
+        self._start_worker(Duty(self))
+
+    def corks(self) -> bool:
+        return self._duty == threading.get_ident()
+
+    # ------------------------------------------------------------------ workers
+
+    def _start_worker(self, job: Runnable) -> None:
+        with self._lock:
+            fresh = self._idle == 0
+            if fresh:
+                self._threads += 1
+            else:
+                self._idle -= 1
+        if fresh:
+            threading.Thread(target=self._worker, args=(job,), name="syncio-worker", daemon=True).start()
+        else:
+            self._jobs.put(job)
+
+    def _worker(self, job: Runnable | None) -> None:
+        while job is not None:
+            self.work(job)
+            with self._lock:
+                self._idle += 1
+            job = self._await_job()
+        with self._lock:
+            self._threads -= 1
+
+    def _await_job(self) -> Runnable | None:
+        while True:
+            try:
+                return self._jobs.get(timeout=IDLE)
+            except queue.Empty:
+                with self._lock:
+                    if self._idle > 0:
+                        self._idle -= 1
+                        return None
+                # Somebody has counted on this thread: the job is on its way.
+
+    def stop(self) -> None:
+        super().stop()
+        self._handler_seen.set()
+        with self._lock:
+            idle, self._idle = self._idle, 0
+        for _ in range(idle):
+            self._jobs.put(None)
+
+    def stats(self) -> dict[str, int]:
+        return {**super().stats(), "threads": self._threads}
+
+    # ------------------------------------------------------------------ duty
+
+    def _wait(self, deadline: float | None) -> list[tuple[int, int]]:
+        if deadline is None:
+            return self._poller.poll(None)
+        return self._poller.poll(max(0.0, deadline - time.monotonic()))
+
+    def _note_handler(self) -> None:
+        if self._sentinel_sleeps:
+            self._sentinel_sleeps = False
+            self._handler_seen.set()
+
+    def _sentinel(self) -> None:
+        while not self._stopped:
+            self._handler_seen.wait()
+            self._handler_seen.clear()
+            self._look_until_quiet()
+
+    def _look_until_quiet(self) -> None:
+        seen, quiet = -1, 0
+        while not self._stopped:
+            time.sleep(TICK)
+            turn = self._turn
+            if turn != seen:
+                seen, quiet = turn, 0
+                continue
+            if self._slot and self._steal():
+                continue
+            quiet += 1
+            if quiet >= QUIET_TICKS:
+                self._sentinel_sleeps = True
+                if not self._slot:
+                    return
+                self._sentinel_sleeps = False
+
+
+class ThreadRuntime:
+    """Threads behind the interface of `base.Runtime`."""
+
+    name = "threading"
+    queue_empty: type[Exception] = queue.Empty
+    hold = 0.0
+
+    def __init__(self, make_relay: Callable[[], ThreadRelay] = ThreadRelay) -> None:
+        self._make_relay = make_relay
+        self._relay: ThreadRelay | None = None
+        self._starting = threading.Lock()
+
+    now = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
+    lock = staticmethod(threading.Lock)
+    event = staticmethod(threading.Event)
+
+    def spawn(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> threading.Thread:
+        """Start a daemon thread."""
+        thread = threading.Thread(target=target, args=args, kwargs=kwargs, daemon=True)
+        thread.start()
+        return thread
+
+    def queue(self, maxsize: int = 0) -> queue.Queue[Any]:
+        """A `queue.Queue`."""
+        return queue.Queue(maxsize)
+
+    def relay(self) -> ThreadRelay:
+        """The process's relay of threads."""
+        relay = self._relay
+        if relay is None:
+            with self._starting:
+                if self._relay is None:
+                    self._relay = self._make_relay()
+                relay = self._relay
+        return relay
+
+    def forget_relay(self) -> None:
+        """In the child of a fork: the relay's threads are in the parent, and so are its sockets."""
+        self._relay = None
+        self._starting = threading.Lock()

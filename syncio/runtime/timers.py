@@ -1,0 +1,81 @@
+"""Timers: a heap of deadlines for whoever owns a loop. Pure: `now` comes in, the next deadline goes out.
+
+Adding and cancelling may happen on any thread; cancelled timers leave the heap when they surface, or when they are the
+larger half of it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+__all__ = ["TimerHandle", "Timers"]
+
+
+class TimerHandle:
+    """One entry. `cancel` may be called at any time, also after it has fired."""
+
+    __slots__ = ("_timers", "callback", "seq", "when")
+
+    def __init__(self, timers: Timers, when: float, seq: int, callback: Callable[[], None]) -> None:
+        self._timers = timers
+        self.when = when
+        self.seq = seq
+        self.callback: Callable[[], None] | None = callback
+
+    def __lt__(self, other: TimerHandle) -> bool:
+        return (self.when, self.seq) < (other.when, other.seq)
+
+    def cancel(self) -> None:
+        """Make sure that it does not fire any more, and let go of what it would have called."""
+        if self.callback is not None:
+            self.callback = None
+            self._timers.count_cancelled()
+
+
+class Timers:
+    """The heap. Its owner guards it with a lock."""
+
+    __slots__ = ("_cancelled", "_heap", "_seq")
+
+    def __init__(self) -> None:
+        self._heap: list[TimerHandle] = []
+        self._seq = 0
+        self._cancelled = 0
+
+    def __len__(self) -> int:
+        return len(self._heap) - self._cancelled
+
+    def add(self, when: float, callback: Callable[[], None]) -> TimerHandle:
+        """Add a timer for the monotonic time `when`."""
+        self._seq += 1
+        timer = TimerHandle(self, when, self._seq, callback)
+        if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
+            self._heap = [t for t in self._heap if t.callback is not None]
+            heapq.heapify(self._heap)
+            self._cancelled = 0
+        heapq.heappush(self._heap, timer)
+        return timer
+
+    def count_cancelled(self) -> None:
+        """Called by a timer that was cancelled."""
+        self._cancelled += 1
+
+    def next_deadline(self) -> float | None:
+        """When the next timer fires, or None."""
+        self._drop_cancelled()
+        return self._heap[0].when if self._heap else None
+
+    def pop_due(self, now: float) -> Callable[[], None] | None:
+        """Take the callback of one timer whose time has come, or None."""
+        self._drop_cancelled()
+        if self._heap and self._heap[0].when <= now:
+            timer = heapq.heappop(self._heap)
+            callback, timer.callback = timer.callback, None
+            return callback
+        return None
+
+    def _drop_cancelled(self) -> None:
+        while self._heap and self._heap[0].callback is None:
+            heapq.heappop(self._heap)
+            self._cancelled -= 1

@@ -1,0 +1,214 @@
+"""Takes a connection over from the WSGI server that accepted it: one small class per way to reach the socket.
+
+Servers of threads keep their socket object and their descriptor number, but behind the number is a dead socket from
+then on: whatever they still do with it (shut it down, drain it, close it) ends at once and harms nobody, and their
+counts of connections stay right. Servers of greenlets let go with `detach()`, because their loop knows the descriptor.
+This module must not write to a connection; that is for whoever takes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from .socket_ import RawSocket, SocketLike, raw_socket
+from .tls import TlsSocket
+
+__all__ = ["Host", "Released", "Taken", "find_host"]
+
+Environ = dict[str, Any]
+
+
+class Taken:
+    """A connection that was taken over.
+
+    :param sock: its socket, non-blocking.
+    :param leftover: what the server had read of it already and not used.
+    :param held: the server could not let go: the request must not return before the connection ends.
+    """
+
+    __slots__ = ("held", "leftover", "sock")
+
+    def __init__(self, sock: SocketLike, leftover: bytes, held: bool = False) -> None:
+        self.sock = sock
+        self.leftover = leftover
+        self.held = held
+
+
+class Host(Protocol):
+    """The WSGI server of one request."""
+
+    name: str
+    can_websocket: bool
+    """Whether a WebSocket can be spoken on this connection."""
+    can_release: bool
+    """Whether the server lets go of the socket, so that waiting costs it no thread."""
+    is_upgraded: bool
+    """Whether the server has answered the WebSocket handshake already."""
+
+    def take(self) -> Taken:
+        """Take the connection over. At most once in a request.
+
+        :raises OSError: if the connection is gone already.
+        """
+
+
+class Released:
+    """The answer of a request whose connection was taken over: it ends the request without a word.
+
+    Every server that we know treats a reset connection as the client's leaving, and logs nothing. The error comes from
+    the iteration, not from the call, so that middleware in between is not concerned.
+    """
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        raise ConnectionResetError(errno.ECONNRESET, "the connection was taken over by syncio")
+
+
+class _Host:
+    can_websocket = True
+    can_release = True
+    is_upgraded = False
+
+    def __init__(self, name: str, sock: Any, leftover: Callable[[], bytes]) -> None:
+        self.name = name
+        self._sock = sock
+        self._leftover = leftover
+
+    def take(self) -> Taken:
+        """Take the connection over from a server of threads, or of greenlets."""
+        if is_gevent_socket(self._sock):
+            fd = self._sock.detach()
+            return Taken(raw_socket(fd), self._read_ahead())
+        fd = os.dup(self._sock.fileno())
+        try:
+            os.dup2(_dead_descriptor(), self._sock.fileno(), inheritable=False)
+        except OSError:
+            os.close(fd)
+            raise
+        return Taken(raw_socket(fd), self._read_ahead())
+
+    def _read_ahead(self) -> bytes:
+        # The server's socket cannot deliver any more, so this is what its buffers hold, and never waits.
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            return self._leftover()
+        return b""
+
+
+class _TlsHost(_Host):
+    """The server speaks TLS itself, so the connection is more than its descriptor and the request has to stay."""
+
+    can_release = False
+
+    def take(self) -> Taken:
+        """Use the server's TLS socket for as long as the connection lasts."""
+        return Taken(TlsSocket(self._sock), b"", held=True)
+
+
+class _UpgradedHost(_Host):
+    """gevent-websocket's handler: the handshake is answered, its object gives way to us."""
+
+    is_upgraded = True
+
+    def __init__(self, websocket: Any) -> None:
+        handler = websocket.handler
+        super().__init__("gevent-websocket", handler.socket, lambda: _buffered(handler.rfile))
+        self._websocket = websocket
+
+    def take(self) -> Taken:
+        """Take the connection over and let the handler believe that its WebSocket is closed."""
+        self._websocket.closed = True
+        return super().take()
+
+
+class NoHost:
+    """A server that keeps its sockets to itself: long polling only."""
+
+    can_websocket = False
+    can_release = False
+    is_upgraded = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def take(self) -> Taken:
+        """Not possible here."""
+        raise OSError(errno.ENOTSOCK, f"{self.name} does not give its sockets away")
+
+
+def find_host(environ: Environ) -> Host:
+    """Which server this request came through, and what it can do.
+
+    :param environ: the WSGI environment.
+    """
+    websocket = environ.get("wsgi.websocket")
+    if websocket is not None and getattr(websocket, "handler", None) is not None:
+        return _UpgradedHost(websocket)
+    body = environ.get("wsgi.input")
+    name = str(environ.get("SERVER_SOFTWARE") or "the WSGI server")
+    sock: Any = None
+    leftover: Callable[[], bytes] = bytes
+    if environ.get("HTTP_VERSION") == "2":
+        sock = None  # one connection carries many requests
+    elif (sock := environ.get("gunicorn.socket")) is not None:
+        leftover = lambda: _unread(body)  # noqa: E731
+    elif (sock := environ.get("werkzeug.socket")) is not None:
+        leftover = lambda: _buffered(body)  # noqa: E731
+    elif (sock := _pywsgi_socket(environ, body)) is not None:
+        leftover = lambda: _buffered(body.rfile)  # type: ignore[union-attr]  # noqa: E731
+    if sock is None or not hasattr(sock, "fileno"):
+        return NoHost(name)
+    if isinstance(sock, ssl.SSLSocket) or hasattr(sock, "do_handshake"):
+        return _TlsHost(name, sock, leftover)
+    return _Host(name, sock, leftover)
+
+
+def is_gevent_socket(sock: object) -> bool:
+    """Whether a socket is gevent's."""
+    return type(sock).__module__.startswith("gevent")
+
+
+def _pywsgi_socket(environ: Environ, body: Any) -> Any:
+    if "gunicorn.sock" in environ:
+        return environ["gunicorn.sock"]
+    if type(body).__module__ == "gevent.pywsgi" and getattr(body, "rfile", None) is not None:
+        if body.socket is not None:
+            return body.socket
+        # The input forgets its socket once it has asked for the body; the buffered reader still has it.
+        return getattr(getattr(body.rfile, "raw", None), "_sock", None)
+    return None
+
+
+def _buffered(reader: Any) -> bytes:
+    waiting = len(reader.peek(1))
+    return bytes(reader.read1(waiting)) if waiting else b""
+
+
+def _unread(body: Any) -> bytes:
+    unreader = body.reader.unreader
+    if hasattr(unreader, "take_buffered"):
+        return bytes(unreader.take_buffered())
+    data = bytes(unreader.buf.getvalue())
+    unreader.buf.seek(0)
+    unreader.buf.truncate()
+    return data
+
+
+_dead: RawSocket | None = None
+
+
+def _dead_descriptor() -> int:
+    """A connected socket whose peer is gone: reads end, writes fail, shutting down changes nothing."""
+    global _dead
+    if _dead is None:
+        here, there = socket.socketpair()
+        there.close()
+        _dead = RawSocket(fileno=here.detach())
+    return _dead.fileno()

@@ -1,0 +1,427 @@
+"""A non-blocking byte stream over a connected socket that the relay watches.
+
+`OSError` becomes a syncio error here and nowhere else. This module must not know what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from _socket import socket as RawSocket
+from collections import deque
+from enum import Enum
+from typing import Protocol
+
+from ..errors import BrokenStream, ClosedStream, StreamError
+from ..runtime import READ, WRITE, Event, Relay, Runtime, Timer
+
+__all__ = ["Kept", "RawSocket", "Receiver", "Stream", "WriteState", "raw_socket"]
+
+READ_SIZE = 65536
+"""Bytes taken by one read."""
+WRITE_SIZE = 262144
+"""Bytes that are joined for one write, about."""
+CORK_LIMIT = 65536
+"""Bytes that may wait for the end of a read's handling before they are written in its middle."""
+ONLY_WRITE = WRITE
+
+
+class Kept(bytes):
+    """Bytes that `Stream.drop_oldest` leaves alone."""
+
+    __slots__ = ()
+
+
+class SocketLike(Protocol):
+    """What a stream needs of a socket. A call that would block raises BlockingIOError."""
+
+    def recv(self, size: int, /) -> bytes: ...
+    def send(self, data: bytes, /) -> int: ...
+    def fileno(self) -> int: ...
+    def shutdown(self, how: int, /) -> None: ...
+    def close(self) -> None: ...
+
+
+class Receiver(Protocol):
+    """Who is told what a stream brings; both methods are called on the relay's duty worker, one at a time."""
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+
+    def stream_ended(self, error: StreamError) -> None:
+        """The stream ended and is closed; called once, and not after `Stream.close`."""
+
+
+class WriteState(Enum):
+    """What the writing half is doing."""
+
+    IDLE = "idle"
+    CORKED = "corked"  # waits for the end of a read's handling
+    WRITING = "writing"  # somebody is inside send()
+    BLOCKED = "blocked"  # the kernel takes no more; the relay watches for room
+    CLOSED = "closed"
+
+
+IDLE, CORKED, WRITING, BLOCKED, CLOSED = WriteState
+
+
+def raw_socket(fd: int) -> RawSocket:
+    """A non-blocking socket object over a descriptor, untouched by monkey-patching; it owns the descriptor."""
+    sock = RawSocket(fileno=fd)
+    sock.setblocking(False)
+    return sock
+
+
+class Stream:
+    """A connected socket on the relay.
+
+    :param runtime: threads or greenlets.
+    :param sock: non-blocking.
+    """
+
+    __slots__ = (
+        "_buffered",
+        "_closing",
+        "_fd",
+        "_lock",
+        "_paused",
+        "_pending",
+        "_receiver",
+        "_relay",
+        "_room",
+        "_send",
+        "_sock",
+        "_state",
+        "_timer",
+        "_watched",
+        "recv",
+    )
+
+    def __init__(self, runtime: Runtime, sock: SocketLike) -> None:
+        self._relay: Relay = runtime.relay()
+        self._lock = runtime.lock()
+        self._sock = sock
+        self._fd = sock.fileno()
+        self._send = sock.send
+        self.recv = sock.recv
+        self._receiver: Receiver | None = None
+        self._pending: deque[bytes] | None = None
+        self._buffered = 0
+        self._state = IDLE
+        self._paused = False
+        self._closing = False
+        self._watched = 0
+        self._room: list[Event] | None = None
+        self._timer: Timer | None = None
+
+    def __repr__(self) -> str:
+        return f"<Stream fd={self._fd} {self._state.value} buffered={self._buffered}>"
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that were written here and that the kernel has not taken yet."""
+        return self._buffered
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing can be written any more."""
+        return self._closing or self._state is CLOSED
+
+    # ------------------------------------------------------------------ reading
+
+    def start(self, receiver: Receiver) -> None:
+        """Have the relay read from now on.
+
+        :raises BrokenStream: if the socket is unusable already.
+        """
+        self._receiver = receiver
+        with self._lock:
+            wanted = READ | (WRITE if self._state is BLOCKED else 0)
+            self._watched = wanted
+        try:
+            self._relay.watch(self._fd, wanted, self.ready)
+        except (OSError, ValueError) as exc:
+            self._watched = 0
+            raise BrokenStream(f"the socket cannot be watched: {exc}") from exc
+
+    def hand_over(self, receiver: Receiver) -> None:
+        """Give what comes from now on to another receiver."""
+        self._receiver = receiver
+
+    def pause(self) -> None:
+        """Read nothing until `resume`; the kernel's buffers push back on the peer."""
+        self._set_paused(True)
+
+    def resume(self) -> None:
+        """Read again."""
+        self._set_paused(False)
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether we have stopped reading ourselves, so that the peer's silence says nothing about it."""
+        return self._paused
+
+    def _set_paused(self, paused: bool) -> None:
+        with self._lock:
+            if self._paused is paused or self._state is CLOSED:
+                return
+            self._paused = paused
+            self._rewatch()
+
+    def _rewatch(self) -> None:
+        wanted = (0 if self._paused else READ) | (WRITE if self._state is BLOCKED else 0)
+        if wanted != self._watched and self._receiver is not None:
+            self._watched = wanted
+            with contextlib.suppress(OSError, KeyError, ValueError):
+                self._relay.change(self._fd, wanted)
+
+    def ready(self, found: int) -> None:
+        """Called by the relay: the socket can be read, or written, or has ended."""
+        if found & WRITE and self._state is BLOCKED:
+            self._unblock()
+        if found == ONLY_WRITE:
+            return
+        if self._paused and found & (READ | WRITE) == found:
+            return
+        try:
+            data = self.recv(READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as exc:
+            self._end(exc)
+            return
+        if not data:
+            self._end(None)
+        elif self._receiver is not None:
+            self._receiver.data_received(data)
+
+    # ------------------------------------------------------------------ writing
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, or keep them until the kernel takes them. Never blocks; order is the order of the calls.
+
+        While a read is being handled on the duty worker the bytes wait for the end of that, to leave together.
+        After the end of the stream they are forgotten.
+        """
+        corks = self._relay.corks()
+        with self._lock:
+            state = self._state
+            if state is CLOSED or self._closing:
+                return
+            if self._pending is None:
+                self._pending = deque()
+            self._pending.append(data)
+            self._buffered += len(data)
+            if state is IDLE:
+                self._state = CORKED if corks else WRITING
+            elif state is not CORKED or self._buffered < CORK_LIMIT or not corks:
+                return  # somebody is about to send it
+            else:
+                self._state = state = WRITING
+        if self._state is CORKED:
+            self._relay.flush_later(self._flush_corked)
+        else:
+            self._drain()
+
+    def _flush_corked(self) -> None:
+        with self._lock:
+            if self._state is not CORKED:
+                return
+            self._state = WRITING
+        self._drain()
+
+    def _unblock(self) -> None:
+        with self._lock:
+            if self._state is not BLOCKED:
+                return
+            self._state = WRITING
+        self._drain()
+
+    def _drain(self) -> None:
+        # Only one caller is in here at a time: the one that moved the state to WRITING.
+        while True:
+            data = self._next_chunk()
+            if data is None:
+                return
+            try:
+                sent = self._send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError as exc:
+                self._fail(exc)
+                return
+            if sent < len(data):
+                self._block(data[sent:], sent)
+                return
+            self._buffered_less(sent)
+
+    def _next_chunk(self) -> bytes | None:
+        with self._lock:
+            pending = self._pending
+            if not pending:
+                self._state = IDLE
+                finish = self._closing
+                if self._watched != READ:
+                    self._rewatch()
+            else:
+                if len(pending) == 1:
+                    return pending.popleft()
+                if self._buffered <= WRITE_SIZE:
+                    data = b"".join(pending)
+                    pending.clear()
+                    return data
+                return self._join_some(pending)
+        if finish:
+            self._half_close()
+        return None
+
+    @staticmethod
+    def _join_some(pending: deque[bytes]) -> bytes:
+        parts, size = [], 0
+        while pending and size < WRITE_SIZE:
+            parts.append(pending.popleft())
+            size += len(parts[-1])
+        return b"".join(parts)
+
+    def _buffered_less(self, sent: int) -> None:
+        with self._lock:
+            self._buffered -= sent
+            waiting, self._room = self._room, None
+        for event in waiting or ():
+            event.set()
+
+    def _block(self, rest: bytes, sent: int) -> None:
+        self._buffered_less(sent)
+        with self._lock:
+            if self._pending is None:
+                self._pending = deque()
+            # A message of which a part has left must be completed.
+            self._pending.appendleft(Kept(rest) if sent else rest)
+            self._state = BLOCKED
+            self._rewatch()
+
+    def drop_oldest(self, size: int) -> int:
+        """Forget the oldest whole pieces that wait, about `size` bytes of them.
+
+        :return: how many bytes were forgotten.
+        """
+        dropped = 0
+        with self._lock:
+            if self._pending:
+                kept = []
+                while self._pending and dropped < size:
+                    piece = self._pending.popleft()
+                    if isinstance(piece, Kept):
+                        kept.append(piece)
+                    else:
+                        dropped += len(piece)
+                self._pending.extendleft(reversed(kept))
+                self._buffered -= dropped
+        return dropped
+
+    def wait_for_room(self, limit: int, event: Event, timeout: float | None) -> bool:
+        """Block until fewer than `limit` bytes wait.
+
+        :param event: a new event of the caller's runtime.
+        :param timeout: seconds; None waits as long as the stream lives.
+        :return: whether there is room; False after the time-out or the end of the stream.
+        """
+        while True:
+            with self._lock:
+                if self._state is CLOSED or self._closing:
+                    return False
+                if self._buffered < limit:
+                    return True
+                event.clear()
+                self._room = [*(self._room or ()), event]
+            if not event.wait(timeout):
+                return False
+
+    # ------------------------------------------------------------------ the end
+
+    def close(self, linger: float = 0.0) -> None:
+        """Close the stream and tell its receiver nothing any more.
+
+        :param linger: seconds for what waits to leave and for the peer to close its side; 0 closes at once and forgets
+            what waits. Without that time, bytes that are still coming would make the system reset the connection, and
+            the peer might never see our last words.
+        """
+        with self._lock:
+            if self._closing or self._state is CLOSED:
+                return
+            self._closing = True
+            self._paused = False
+            self._receiver = _Nobody
+            drained = self._state is IDLE
+            self._rewatch()
+        if linger <= 0 or not self._watched:
+            self._relay.call_at(0.0, self._close_now)
+            return
+        self._timer = self._relay.call_at(self._relay.now + linger, self._close_now)
+        if drained:
+            self._half_close()
+
+    def _half_close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+
+    def _close_now(self) -> None:
+        # Only here, on the duty worker, is the descriptor closed, so that it is never reused under a read.
+        with self._lock:
+            if self._state is CLOSED:
+                return
+            busy = self._state is WRITING
+            if not busy:
+                self._state = CLOSED
+                self._pending = None
+                self._buffered = 0
+            waiting, self._room = self._room, None
+        if busy:
+            self._relay.call_at(self._relay.now + 0.001, self._close_now)
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._relay.forget(self._fd)
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):
+            self._sock.close()
+        for event in waiting or ():
+            event.set()
+
+    def _fail(self, exc: OSError) -> None:
+        # Reached by whoever writes; the receiver hears of it on the duty worker.
+        with self._lock:
+            self._state = BLOCKED
+            self._pending = None
+            self._buffered = 0
+        self._relay.call_at(0.0, lambda: self._end(exc))
+
+    def _end(self, exc: OSError | None) -> None:
+        with self._lock:
+            receiver, self._receiver = self._receiver, _Nobody
+            self._closing = True
+        if exc is None:
+            error: StreamError = ClosedStream("the peer closed the connection")
+        else:
+            error = BrokenStream(f"the connection broke: {os.strerror(exc.errno) if exc.errno else exc}")
+            error.__cause__ = exc
+        self._close_now()
+        if receiver is not None:
+            receiver.stream_ended(error)
+
+
+class _NobodyListens:
+    """The receiver of a stream that was closed here."""
+
+    __slots__ = ()
+
+    def data_received(self, data: bytes) -> None:
+        """Forget it."""
+
+    def stream_ended(self, error: StreamError) -> None:
+        """Forget it."""
+
+
+_Nobody = _NobodyListens()
