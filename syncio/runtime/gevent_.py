@@ -7,7 +7,6 @@ greenlet and no watcher. A handler that blocks switches to the hub, and that is 
 from __future__ import annotations
 
 import time
-from _thread import allocate_lock, get_ident
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -17,11 +16,15 @@ import gevent.event
 import gevent.queue
 from gevent import getcurrent
 from gevent.hub import get_hub
+from gevent.monkey import get_original
 
 from .base import Runnable
 from .relay import Duty, RelayCore
 
 __all__ = ["GeventRelay", "GeventRuntime"]
+
+allocate_lock = get_original("_thread", "allocate_lock")
+get_ident = get_original("_thread", "get_ident")
 
 DEFAULT_GREENLETS = 1000
 """How many handlers may block at the same time in one process of greenlets."""
@@ -44,13 +47,14 @@ class GeventRelay(RelayCore):
         self._idle: deque[Any] = deque()
         self._inbox: deque[Runnable] = deque()
         self._waiting: Any = None
+        self._alarm: float | None = None
         self._timer = self._hub.loop.timer(0)
         self._io = self._hub.loop.io(self._poller.fileno(), 1)
         self._prepare = self._hub.loop.prepare()
         self._io.start(self._resume)
         self._prepare.start(self._before_hub_waits)
         # None of these keeps a program alive that has nothing else to do.
-        self._io.ref = self._prepare.ref = self._timer.ref = False
+        self._io.ref = self._prepare.ref = False
         self._start_worker(Duty(self))
 
     def corks(self) -> bool:
@@ -90,15 +94,26 @@ class GeventRelay(RelayCore):
     # ------------------------------------------------------------------ duty
 
     def _wait(self, deadline: float | None) -> list[tuple[int, int]]:
-        self._timer.stop()
-        if deadline is not None:
-            self._timer.start(self._resume, after=max(0.0, deadline - time.monotonic()))
+        if deadline != self._alarm:
+            self._set_alarm(deadline)
         self._waiting = getcurrent()
         self._hub.switch()
         return self._poller.poll(0)
 
+    def _set_alarm(self, deadline: float | None) -> None:
+        self._timer.stop()
+        self._alarm = deadline
+        if deadline is not None:
+            self._timer = self._hub.loop.timer(max(0.0, deadline - time.monotonic()), ref=False)
+            self._timer.start(self._ring, update=True)
+
+    def _ring(self) -> None:
+        """In the hub: the deadline has come."""
+        self._alarm = None
+        self._resume()
+
     def _resume(self) -> None:
-        """In the hub: something is ready, or a deadline has come."""
+        """In the hub: something is ready."""
         waiting = self._waiting
         if waiting is not None:
             self._waiting = None

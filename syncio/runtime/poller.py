@@ -10,8 +10,9 @@ import contextlib
 import os
 import select
 import selectors
+import sys
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 __all__ = ["READ", "WRITE", "EpollPoller", "Poller", "Ready", "SelectorPoller", "Waker", "make_poller"]
 
@@ -52,7 +53,9 @@ class EpollPoller:
     __slots__ = ("_epoll", "change", "fileno", "ready")
 
     def __init__(self) -> None:
-        self._epoll = select.epoll()
+        make = find_epoll()
+        assert make is not None, "this system has no epoll"
+        self._epoll = make()
         self.ready: dict[int, Ready] = {}
         self.change = self._epoll.modify
         self.fileno = self._epoll.fileno
@@ -129,7 +132,17 @@ class SelectorPoller:
 
 def make_poller() -> EpollPoller | SelectorPoller:
     """The best poller of this system."""
-    return EpollPoller() if hasattr(select, "epoll") else SelectorPoller()
+    return SelectorPoller() if find_epoll() is None else EpollPoller()
+
+
+def find_epoll() -> Any:
+    """The system's epoll, also where monkey-patching has hidden it: ours is only asked, it never blocks a hub."""
+    epoll = getattr(select, "epoll", None)
+    monkey = sys.modules.get("gevent.monkey")
+    if epoll is None and monkey is not None:
+        with contextlib.suppress(AttributeError):
+            epoll = monkey.get_original("select", "epoll")
+    return epoll
 
 
 class Waker:

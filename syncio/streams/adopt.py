@@ -161,8 +161,11 @@ def find_host(environ: Environ) -> Host:
         leftover = lambda: _unread(body)  # noqa: E731
     elif (sock := environ.get("werkzeug.socket")) is not None:
         leftover = lambda: _buffered(body)  # noqa: E731
-    elif (sock := _pywsgi_socket(environ, body)) is not None:
-        leftover = lambda: _buffered(body.rfile)  # type: ignore[union-attr]  # noqa: E731
+    else:
+        # The body of an upgrade is the connection's reader itself, of any other request an object around it.
+        reader = getattr(body, "rfile", body)
+        sock = _pywsgi_socket(environ, reader)
+        leftover = lambda: _buffered(reader)  # noqa: E731
     if sock is None or not hasattr(sock, "fileno"):
         return NoHost(name)
     if isinstance(sock, ssl.SSLSocket) or hasattr(sock, "do_handshake"):
@@ -175,15 +178,10 @@ def is_gevent_socket(sock: object) -> bool:
     return type(sock).__module__.startswith("gevent")
 
 
-def _pywsgi_socket(environ: Environ, body: Any) -> Any:
-    if "gunicorn.sock" in environ:
-        return environ["gunicorn.sock"]
-    if type(body).__module__ == "gevent.pywsgi" and getattr(body, "rfile", None) is not None:
-        if body.socket is not None:
-            return body.socket
-        # The input forgets its socket once it has asked for the body; the buffered reader still has it.
-        return getattr(getattr(body.rfile, "raw", None), "_sock", None)
-    return None
+def _pywsgi_socket(environ: Environ, reader: Any) -> Any:
+    """gevent.pywsgi's: only its buffered reader knows the socket."""
+    sock = environ.get("gunicorn.sock") or getattr(getattr(reader, "raw", None), "_sock", None)
+    return sock if sock is not None and is_gevent_socket(sock) else None
 
 
 def _buffered(reader: Any) -> bytes:
