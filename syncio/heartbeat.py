@@ -12,7 +12,7 @@ import logging
 import weakref
 from collections.abc import Callable
 
-from .runtime import Runtime, Timer
+from .runtime import Relay, Runtime, Timer
 
 __all__ = ["Check", "Monitor", "Watch", "monitor_of"]
 
@@ -146,12 +146,13 @@ class Monitor:
             self._set_timer()
 
 
-_monitors: weakref.WeakKeyDictionary[Runtime, Monitor] = weakref.WeakKeyDictionary()
+_monitors: weakref.WeakKeyDictionary[Relay, Monitor] = weakref.WeakKeyDictionary()
 
 
 def monitor_of(runtime: Runtime) -> Monitor:
-    """The process's monitor for a runtime."""
-    monitor = _monitors.get(runtime)
+    """The process's monitor for a runtime: as long-lived as its relay, so that the child of a fork gets its own."""
+    relay = runtime.relay()
+    monitor = _monitors.get(relay)
     if monitor is None:
-        monitor = _monitors.setdefault(runtime, Monitor(runtime))
+        monitor = _monitors.setdefault(relay, Monitor(runtime))
     return monitor

@@ -1,4 +1,4 @@
-"""HTTP answers: what the server says to a request, for a WSGI server to send or as bytes for a socket of our own. Pure."""
+"""HTTP answers: what the server says to a request, for a WSGI server to send or as bytes for our own socket. Pure."""
 
 from __future__ import annotations
 

@@ -27,8 +27,8 @@ class ServerConfig:
     """Every option of `Server`, with its default. Times are seconds, sizes are bytes.
 
     :param async_mode: 'threading', 'gevent', or None: gevent if the process is monkey-patched, else threading.
-    :param ping_interval: from one answered ping to the next; a pair is (interval, grace), where the grace is added to it
-        in what the server does but not in what it announces.
+    :param ping_interval: from one answered ping to the next; a pair is (interval, grace), where the grace is added to
+        it in what the server does but not in what it announces.
     :param ping_timeout: how long a ping may stay unanswered.
     :param max_http_buffer_size: the largest POST body and the largest WebSocket message.
     :param max_packets_per_payload: the most packets in one POST body.

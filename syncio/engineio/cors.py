@@ -43,7 +43,8 @@ class Cors:
         shown = origin[:200]
         raise error(
             4,
-            f"the origin {shown!r} may not connect; allowed: {names}. To allow it: Server(cors_allowed_origins=[{shown!r}])",
+            f"the origin {shown!r} may not connect; allowed: {names}. "
+            f"To allow it: Server(cors_allowed_origins=[{shown!r}])",
         )
 
     def headers(self, environ: Environ) -> list[tuple[str, str]]:

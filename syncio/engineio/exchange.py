@@ -6,12 +6,13 @@ Protocol: "Transports" and "Protocol, Handshake" of the Engine.IO protocol, vers
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import RemoteProtocolError
 from ..streams import Host, Released, find_host
 from .answers import Answer, Refused, compress, error, text
+from .config import ServerConfig
 from .cors import Cors
 from .openings import Openings
 from .packet import OPEN, Json, Packet
@@ -31,6 +32,37 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 RETRY_AFTER = (("Retry-After", "5"), ("Content-Type", "text/plain"))
 NO_STORE = ("Cache-Control", "no-store")
+
+
+class Dress:
+    """How packets are answered to one request. It is kept while the request waits, and its environment is not.
+
+    :param config: the server's options.
+    :param jsonp: the number of the page's callback, or None.
+    :param environ: the WSGI environment.
+    :param headers: what CORS has to say.
+    """
+
+    __slots__ = ("_accepted", "_config", "_headers", "_jsonp")
+
+    def __init__(
+        self, config: ServerConfig, jsonp: int | None, environ: Environ, headers: Sequence[tuple[str, str]]
+    ) -> None:
+        self._config = config
+        self._jsonp = jsonp
+        self._accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+        self._headers = (NO_STORE, *headers)
+
+    def __call__(self, body: bytes) -> Answer:
+        """The complete answer with a body of packets."""
+        if self._jsonp is not None:
+            kind = (("Content-Type", "text/javascript; charset=UTF-8"), ("X-Content-Type-Options", "nosniff"))
+            answer = Answer(200, encode_jsonp(body, self._jsonp), kind)
+        else:
+            answer = text(body)
+        if self._config.http_compression:
+            answer = compress(answer, self._accepted, self._config.compression_threshold)
+        return answer.with_headers(self._headers)
 
 
 class Exchange:
@@ -79,28 +111,18 @@ class Exchange:
             return self._post(socket, request, environ)
         return self._poll(socket, request, environ)
 
-    # ------------------------------------------------------------------ how answers look
-
     def _dressed(self, answer: Answer, environ: Environ) -> Answer:
         return answer.with_headers([NO_STORE, *self._cors.headers(environ)])
 
-    def _packets_answer(self, body: bytes, request: EngineRequest, environ: Environ) -> Answer:
-        if request.jsonp is not None:
-            headers = (("Content-Type", "text/javascript; charset=UTF-8"), ("X-Content-Type-Options", "nosniff"))
-            answer = Answer(200, encode_jsonp(body, request.jsonp), headers)
-        else:
-            answer = text(body)
-        config = self._server.config
-        if config.http_compression:
-            answer = compress(answer, environ.get("HTTP_ACCEPT_ENCODING", ""), config.compression_threshold)
-        return self._dressed(answer, environ)
+    def _dress(self, request: EngineRequest, environ: Environ) -> Dress:
+        return Dress(self._server.config, request.jsonp, environ, self._cors.headers(environ))
 
     # ------------------------------------------------------------------ handshakes
 
     def _open_polling(self, request: EngineRequest, environ: Environ) -> Answer:
         host = find_host(environ)
         socket, packets = self._open_session(environ, host, websocket=False)
-        answer = self._packets_answer(encode_payload(packets), request, environ)
+        answer = self._dress(request, environ)(encode_payload(packets))
         return answer.with_headers(self._cookie(socket.sid))
 
     def _open_session(self, environ: Environ, host: Host, websocket: bool) -> tuple[Socket, list[Packet]]:
@@ -111,7 +133,9 @@ class Exchange:
         server = self._server
         socket = Socket(server, server.generate_id(), websocket)
         if not server.admit(socket):
-            raise Refused(Answer(503, b"no more sessions at the moment", RETRY_AFTER), "there are max_sessions sessions")
+            raise Refused(
+                Answer(503, b"no more sessions at the moment", RETRY_AFTER), "there are max_sessions sessions"
+            )
         verdict = server.fire_connect(socket.sid, environ)
         if verdict is not True:
             socket.reject()
@@ -156,7 +180,9 @@ class Exchange:
         cookie = self._server.config.cookie
         if cookie is None:
             return []
-        attributes: dict[str, Any] = {"name": cookie, "path": "/", "SameSite": "Lax"} if isinstance(cookie, str) else dict(cookie)
+        attributes: dict[str, Any] = (
+            {"name": cookie, "path": "/", "SameSite": "Lax"} if isinstance(cookie, str) else dict(cookie)
+        )
         words = [f"{attributes.pop('name', 'io')}={sid}"]
         for name, value in attributes.items():
             value = value() if callable(value) else value
@@ -171,9 +197,7 @@ class Exchange:
     def _poll(self, socket: Socket, request: EngineRequest, environ: Environ) -> Answer | None:
         config = self._server.config
 
-        def dress(body: bytes) -> Answer:
-            return self._packets_answer(body, request, environ)
-
+        dress = self._dress(request, environ)
         poll = PendingAnswer(self._server.runtime, dress, socket.poll_gone)
         verdict, packets = socket.open_poll(poll)
         if verdict is PollVerdict.ANSWER:

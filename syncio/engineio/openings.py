@@ -37,7 +37,11 @@ class Opening:
     __slots__ = ("_runtime", "_stream", "_taken", "deflate", "handshake", "host")
 
     def __init__(
-        self, runtime: Runtime, host: Host, handshake: ServerHandshake | None, deflate: tuple[DeflateParameters, str] | None
+        self,
+        runtime: Runtime,
+        host: Host,
+        handshake: ServerHandshake | None,
+        deflate: tuple[DeflateParameters, str] | None,
     ) -> None:
         self._runtime = runtime
         self.host = host

@@ -14,7 +14,20 @@ from typing import Any, Protocol
 
 from ..errors import RemoteProtocolError
 
-__all__ = ["CLOSE", "MESSAGE", "NOOP", "OPEN", "PING", "PONG", "UPGRADE", "Json", "Packet", "PacketType", "decode_json", "decode_text"]
+__all__ = [
+    "CLOSE",
+    "MESSAGE",
+    "NOOP",
+    "OPEN",
+    "PING",
+    "PONG",
+    "UPGRADE",
+    "Json",
+    "Packet",
+    "PacketType",
+    "decode_json",
+    "decode_text",
+]
 
 
 class PacketType(IntEnum):

@@ -48,7 +48,9 @@ class PendingAnswer:
 
     __slots__ = ("_answer", "_dress", "_event", "_lock", "_on_gone", "_runtime", "_state", "_stream")
 
-    def __init__(self, runtime: Runtime, dress: Callable[[bytes], Answer], on_gone: Callable[[PendingAnswer], None]) -> None:
+    def __init__(
+        self, runtime: Runtime, dress: Callable[[bytes], Answer], on_gone: Callable[[PendingAnswer], None]
+    ) -> None:
         self._runtime = runtime
         self._dress = dress
         self._on_gone = on_gone

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["reason"]
 
 
-class reason:  # noqa: N801 (the field's spelling)
+class reason:
     """The reasons, as the field spells them."""
 
     SERVER_DISCONNECT = "server disconnect"

@@ -16,7 +16,9 @@ __all__ = ["EngineRequest", "read_body"]
 
 Environ = dict[str, Any]
 MAX_FIELDS = 32
-UPGRADE_HINT = "this server speaks version 4: JavaScript clients engine.io-client 4 and newer, socket.io-client 3 and newer"
+UPGRADE_HINT = (
+    "this server speaks version 4: JavaScript clients engine.io-client 4 and newer, socket.io-client 3 and newer"
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,11 @@ class EngineRequest:
 def method_not_allowed(method: str) -> Refused:
     """The answer to a method that sessions do not know."""
     return Refused(
-        Answer(405, b"GET, POST and OPTIONS are allowed here", (("Allow", "GET, POST, OPTIONS"), ("Content-Type", "text/plain"))),
+        Answer(
+            405,
+            b"GET, POST and OPTIONS are allowed here",
+            (("Allow", "GET, POST, OPTIONS"), ("Content-Type", "text/plain")),
+        ),
         f"the method {method[:20]!r} is not allowed",
     )
 

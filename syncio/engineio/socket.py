@@ -142,7 +142,9 @@ class Socket:
                 websocket.send(packet)
             return
         packet.polling_bytes()
-        if self.machine.outbox_size + packet.size > self.server.config.send_buffer_limit and not self._make_room(packet):
+        if self.machine.outbox_size + packet.size > self.server.config.send_buffer_limit and not self._make_room(
+            packet
+        ):
             return
         with self._lock:
             websocket = self._websocket
@@ -259,7 +261,9 @@ class Socket:
             end = self._control_packet(packet_type) or end
             if end is not None:
                 break
-        if end is not None and self._end(end, tell=True, answer=Packet(NOOP if end == reason.CLIENT_DISCONNECT else CLOSE)):
+        if end is not None and self._end(
+            end, tell=True, answer=Packet(NOOP if end == reason.CLIENT_DISCONNECT else CLOSE)
+        ):
             items.append(Farewell(end))
         if items:
             self.lane.put(items)
@@ -399,7 +403,7 @@ class Socket:
     def _check(self, now: float) -> float | None:
         """Asked by the monitor, on the duty worker."""
         websocket = self._websocket
-        if websocket is not None and websocket.is_paused:
+        if self.lane.is_full or (websocket is not None and websocket.is_paused):
             return now + self.server.config.ping_timeout  # we do not read, so its silence says nothing
         with self._lock:
             if not self.machine.is_open:

@@ -74,7 +74,8 @@ class EpollPoller:
                 self._epoll.unregister(fd)
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
-        return self._epoll.poll(timeout)
+        found: list[tuple[int, int]] = self._epoll.poll(timeout)
+        return found
 
     def close(self) -> None:
         self._epoll.close()

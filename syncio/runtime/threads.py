@@ -50,10 +50,17 @@ class ThreadRelay(RelayCore):
                 self._threads += 1
             else:
                 self._idle -= 1
-        if fresh:
-            threading.Thread(target=self._worker, args=(job,), name="syncio-worker", daemon=True).start()
-        else:
+        if not fresh:
             self._jobs.put(job)
+            return
+        try:
+            threading.Thread(target=self._worker, args=(job,), name="syncio-worker", daemon=True).start()
+        except RuntimeError:
+            # The interpreter ends and starts no threads any more: the last handlers run on the thread that ends it.
+            with self._lock:
+                self._threads -= 1
+            if not isinstance(job, Duty):
+                self.work(job)
 
     def _worker(self, job: Runnable | None) -> None:
         while job is not None:
