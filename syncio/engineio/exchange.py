@@ -280,7 +280,7 @@ class Exchange:
             raise error(3, "the session has a WebSocket already, or has ended")
         websocket = self._openings.take_over(socket, opening, [])
         if websocket is None:
-            socket.abandon_upgrade(None)
+            socket.resume_polling(None)
             return None
         socket.probe(websocket)
         opening.start(websocket)

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RemoteProtocolError
 from ..heartbeat import Watch, monitor_of
-from ..runtime import Lane, Timer
-from .packet import CLOSE, MESSAGE, NOOP, PING, PONG, UPGRADE, Packet, PacketType, decode_text
+from ..runtime import Lane
+from .packet import CLOSE, MESSAGE, NOOP, PING, PONG, Packet, PacketType, decode_text
 from .payload import encode_payload
 from .pending import PendingAnswer
 from .reasons import reason
 from .session import Farewell, PollVerdict, Session, TransportState
+from .upgrade import Upgrade
 from .websocket_transport import WebSocketTransport
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ LANE_LIMIT = 256
 """Messages that may wait for one session's handler before its reading stops."""
 NOOP_DELAY = 0.1
 """Seconds for which a GET in the middle of an upgrade waits for its end."""
-PROBE = "2probe"
 
 
 class Socket:
@@ -43,14 +43,13 @@ class Socket:
         "_doomed",
         "_gone",
         "_lock",
-        "_timer",
+        "_upgrade",
         "_user_session",
         "_websocket",
         "lane",
         "machine",
         "server",
         "sid",
-        "upgrade_to",
     )
 
     def __init__(self, server: Server, sid: str, websocket: bool) -> None:
@@ -64,8 +63,7 @@ class Socket:
         self.lane = Lane(runtime.relay(), self._lock, self._handle, config.handlers_per_session, limit)
         self._user_session: dict[str, Any] | None = None
         self._websocket: WebSocketTransport | None = None  # set when it carries the session
-        self.upgrade_to: WebSocketTransport | None = None  # set while it tries to
-        self._timer: Timer | None = None
+        self._upgrade: Upgrade | None = None  # set while one tries to
         self._beat: Watch | None = None
         self._doomed = False  # closed by its own connect handler
         self._gone = False  # its disconnect handler was called
@@ -124,10 +122,6 @@ class Socket:
         """The connect handler rejected."""
         with self._lock:
             self.machine.reject()
-
-    def carry(self, websocket: WebSocketTransport) -> None:
-        """A session that began on a WebSocket is carried by it from now on."""
-        self._move_to(websocket)
 
     # ------------------------------------------------------------------ out
 
@@ -198,9 +192,11 @@ class Socket:
     def websocket_received(self, websocket: WebSocketTransport, messages: list[str | bytes], end: str | None) -> None:
         """A WebSocket brought messages, its end, or both: on the duty worker, whose last act this is for one read."""
         if websocket is not self._websocket:
-            messages = self._upgrade_received(websocket, messages, end)
-            if websocket is not self._websocket:
+            upgrade = self._upgrade
+            rest = upgrade.received(messages, end) if upgrade is not None and upgrade.websocket is websocket else None
+            if rest is None:
                 return
+            messages = rest
         machine = self.machine
         if machine.reason is not None:
             return
@@ -337,55 +333,32 @@ class Socket:
 
     def probe(self, websocket: WebSocketTransport) -> None:
         """The WebSocket is open: its probe is awaited."""
-        self.upgrade_to = websocket
-        until = self.server.runtime.now() + self.server.config.upgrade_timeout
-        self._timer = self.server.runtime.relay().call_at(until, lambda: self.abandon_upgrade(websocket))
-
-    def abandon_upgrade(self, websocket: WebSocketTransport | None, code: int = 1002) -> None:
-        """The upgrade came to nothing: the WebSocket closes, polling goes on."""
+        upgrade = Upgrade(self, websocket)
         with self._lock:
-            if self._websocket is not None or (websocket is not None and self.upgrade_to is not websocket):
-                return
-            delivery = self.machine.upgrade_failed()
-            timer, self._timer, self.upgrade_to = self._timer, None, None
-        if timer is not None:
-            timer.cancel()
-        if websocket is not None:
-            websocket.close(code, "the upgrade failed")
+            self._upgrade = None if self.closed else upgrade
+        if self._upgrade is None:
+            upgrade.close("the session has ended")
+
+    def rest_polling(self) -> None:
+        """The probe was answered: what is sent from now on waits for the WebSocket."""
+        with self._lock:
+            delivery = self.machine.probe_received()
         self._deliver(delivery)
 
-    def _upgrade_received(
-        self, websocket: WebSocketTransport, messages: list[str | bytes], end: str | None
-    ) -> list[str | bytes]:
-        """The steps of an upgrade; returns what comes behind the last one."""
-        for index, message in enumerate(messages):
-            state = self.machine.transport
-            if message == PROBE and state is TransportState.PROBING and self.upgrade_to is websocket:
-                with self._lock:
-                    delivery = self.machine.probe_received()
-                websocket.send(Packet(PONG, "probe"))
-                self._deliver(delivery)
-            elif message == f"{UPGRADE:d}" and state is TransportState.UPGRADING and self.upgrade_to is websocket:
-                self._finish_upgrade(websocket)
-                return messages[index + 1 :]
-            else:
-                self.abandon_upgrade(websocket)
-                return []
-        if end is not None:
-            self.abandon_upgrade(websocket)
-        return []
-
-    def _finish_upgrade(self, websocket: WebSocketTransport) -> None:
+    def resume_polling(self, upgrade: Upgrade | None) -> bool:
+        """An upgrade has failed; False if it is not the one that is under way."""
         with self._lock:
-            timer, self._timer = self._timer, None
-            waiting = self.machine.release_poll(Packet(NOOP))
-        if timer is not None:
-            timer.cancel()
-        self._move_to(websocket)
-        self._deliver(waiting)
-        self.server.logger.info("%s: upgraded to websocket", self.sid)
+            if self._websocket is not None or self._upgrade is not upgrade:
+                return False
+            self._upgrade = None
+            delivery = self.machine.upgrade_failed()
+        self._deliver(delivery)
+        return True
 
-    def _move_to(self, websocket: WebSocketTransport) -> None:
+    def carry(self, websocket: WebSocketTransport) -> None:
+        """From now on a WebSocket carries the session."""
+        with self._lock:
+            waiting = self.machine.release_poll(Packet(NOOP))
         # What waits goes first. Only when nothing is left do senders write to the WebSocket themselves.
         while True:
             with self._lock:
@@ -393,10 +366,11 @@ class Socket:
                 if not packets:
                     if self.machine.transport is not TransportState.WEBSOCKET:
                         self.machine.upgraded()
-                    self._websocket, self.upgrade_to = websocket, None
-                    return
+                    self._websocket, self._upgrade = websocket, None
+                    break
             for packet in packets:
                 websocket.send(packet)
+        self._deliver(waiting)
 
     # ------------------------------------------------------------------ heartbeat
 
@@ -437,15 +411,13 @@ class Socket:
                 return False
             packets = [] if self.machine.is_leaving else [*self.machine.take(), answer or Packet(CLOSE)]
             self.machine.poll = None
-            websocket, upgrade_to, timer = self._websocket, self.upgrade_to, self._timer
-            self.upgrade_to = self._timer = None
-        for thing in (timer, self._beat):
-            if thing is not None:
-                thing.cancel()
+            websocket, upgrade, self._upgrade = self._websocket, self._upgrade, None
+        if self._beat is not None:
+            self._beat.cancel()
         if poll is not None:
             poll.answer(encode_payload(packets))
-        if upgrade_to is not None:
-            upgrade_to.close(1001, why)
+        if upgrade is not None:
+            upgrade.close(why)
         if websocket is not None:
             if why in (reason.SERVER_DISCONNECT, reason.TRANSPORT_ERROR, reason.PING_TIMEOUT):
                 websocket.send(Packet(CLOSE))
