@@ -1,0 +1,62 @@
+"""How syncio is packaged."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "syncio" / "__init__.py").read_text("utf-8"), re.MULTILINE)
+assert VERSION is not None
+
+EXTRAS = {
+    "gevent": ["gevent>=24.10.1", "gevent-websocket>=0.10.1"],
+    "web": ["jinja2>=3.1", "itsdangerous>=2.1"],
+    "client": ["requests>=2.31"],
+    "redis": ["redis>=5"],
+    "cli": ["gunicorn>=22"],
+    "docs": ["mkdocs>=1.6"],
+    "test": [
+        "pytest>=8",
+        "pytest-timeout>=2.3",
+        "gunicorn>=22",
+        "gevent>=24.10.1",
+        "gevent-websocket>=0.10.1",
+        "waitress>=3",
+        "cheroot>=10",
+        "flask>=3",
+        "django>=4.2",
+        "requests>=2.31",
+        "websocket-client>=1.7",
+    ],
+}
+
+setup(
+    name="syncio",
+    version=VERSION.group(1),
+    description="Realtime for synchronous Python: an Engine.IO v4 server for any WSGI site, on threads or greenlets",
+    long_description=(HERE / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    author="The syncio authors",
+    python_requires=">=3.10",
+    packages=find_packages(include=["syncio", "syncio.*"]),
+    package_data={"syncio": ["py.typed", "demo/static/*"]},
+    install_requires=["werkzeug>=3.0"],
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["syncio = syncio.cli:main"]},
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Framework :: Django",
+        "Framework :: Flask",
+        "Intended Audience :: Developers",
+        "Operating System :: POSIX",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Internet :: WWW/HTTP :: WSGI",
+        "Typing :: Typed",
+    ],
+)
