@@ -131,6 +131,11 @@ class Exchange:
         :raises Refused: 503 if there are too many, 401 if the handler says no.
         """
         server = self._server
+        if host.runs_greenlets and server.async_mode != "gevent":
+            self._warn_once(
+                f"{host.name} runs greenlets, and this Server runs threads: say Server(async_mode='gevent'), or "
+                "monkey-patch the process before it imports syncio"
+            )
         socket = Socket(server, server.generate_id(), websocket)
         if not server.admit(socket):
             raise Refused(
@@ -163,18 +168,17 @@ class Exchange:
         if not config.allow_upgrades or "websocket" not in (config.transports or ()):
             return []
         if not host.can_websocket:
-            self._tell_once(host.name)
+            self._warn_once(
+                f"WebSocket is not possible under {host.name}, which keeps its sockets; clients stay on long polling. "
+                "It is possible with, for instance: gunicorn -k gthread --threads 8 module:app"
+            )
             return []
         return ["websocket"]
 
-    def _tell_once(self, name: str) -> None:
-        if name not in self._told:
-            self._told.add(name)
-            self._server.logger.warning(
-                "WebSocket is not possible under %s, which keeps its sockets; clients stay on long polling. "
-                "It is possible with, for instance: gunicorn -k gthread --threads 8 module:app",
-                name,
-            )
+    def _warn_once(self, words: str) -> None:
+        if words not in self._told:
+            self._told.add(words)
+            self._server.logger.warning("%s", words)
 
     def _cookie(self, sid: str) -> list[tuple[str, str]]:
         cookie = self._server.config.cookie

@@ -50,6 +50,8 @@ class Host(Protocol):
     """Whether the server lets go of the socket, so that waiting costs it no thread."""
     is_upgraded: bool
     """Whether the server has answered the WebSocket handshake already."""
+    runs_greenlets: bool
+    """Whether its requests run in gevent's greenlets, as far as the socket tells."""
 
     def take(self) -> Taken:
         """Take the connection over. At most once in a request.
@@ -81,10 +83,11 @@ class _Host:
         self.name = name
         self._sock = sock
         self._leftover = leftover
+        self.runs_greenlets = is_gevent_socket(sock)
 
     def take(self) -> Taken:
         """Take the connection over from a server of threads, or of greenlets."""
-        if is_gevent_socket(self._sock):
+        if self.runs_greenlets:
             fd = self._sock.detach()
             return Taken(raw_socket(fd), self._read_ahead())
         fd = os.dup(self._sock.fileno())
@@ -134,6 +137,7 @@ class NoHost:
     can_websocket = False
     can_release = False
     is_upgraded = False
+    runs_greenlets = False
 
     def __init__(self, name: str) -> None:
         self.name = name
