@@ -193,9 +193,6 @@ class PerMessageDeflate:
 
     def compress(self, payload: bytes) -> bytes:
         """The payload of a compressed message (RFC 7692, section 7.2.1)."""
-        if not payload:
-            # A compressor that has nothing new flushes nothing, which no peer could inflate (section 7.2.3.6).
-            return b"\x00"
         compressor = self._compressor
         if compressor is None:
             compressor = zlib.compressobj(self._level, zlib.DEFLATED, -self._out_bits, self._memory_level)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tracemalloc
+import zlib
 
 import pytest
 
@@ -185,6 +186,17 @@ def test_the_limit_counts_inflated_bytes(cut: Cut) -> None:
 
 
 @every_cut
+def test_fragments_inflate_within_one_limit(cut: Cut) -> None:
+    """Two fragments that inflate to 3,000 bytes each fail in the second, before the message ends."""
+    deflate = DeflateParameters()
+    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
+    first, second = (compressor.compress(bytes(3000)) + compressor.flush(zlib.Z_SYNC_FLUSH) for _ in range(2))
+    connection = server(deflate=deflate, max_message_size=5000)
+    assert feed(connection, masked(Opcode.BINARY, first, fin=False, rsv1=True), cut) == []
+    assert failure(feed(connection, masked(Opcode.CONTINUATION, second, fin=False), cut)).code == 1009
+
+
+@every_cut
 def test_broken_compression_is_invalid_data(cut: Cut) -> None:
     """Bytes that do not inflate are 1007; RSV1 on a continuation or a control frame is 1002."""
     deflate = DeflateParameters()
@@ -301,6 +313,18 @@ def test_codes_that_may_not_be_sent_are_refused() -> None:
         with pytest.raises(LocalError, match=str(code)):
             connection.close(code)
     assert connection.is_open
+
+
+@pytest.mark.parametrize("seen", [1, 2, 5, 6])
+@pytest.mark.parametrize("opcode", [Opcode.PING, Opcode.BINARY])
+def test_a_payload_that_looks_like_a_frame_is_payload(opcode: Opcode, seen: int) -> None:
+    """Once a frame has begun, a read that has the shape of a whole frame is still a part of the first one."""
+    inner = masked(Opcode.TEXT, b"x" * 50)
+    outer = encode_frame(opcode, inner, mask_key=bytes(4))
+    connection = server()
+    assert connection.receive_data(outer[:seen]) == []
+    events = connection.receive_data(outer[seen:6]) + connection.receive_data(outer[6:])
+    assert events == [PingReceived(inner) if opcode is Opcode.PING else inner]
 
 
 def test_pings_are_sent_with_at_most_125_bytes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 import zlib
 
 import pytest
@@ -193,6 +194,18 @@ def test_a_bomb_is_stopped_at_the_limit() -> None:
     server, client = pair(DeflateParameters())
     assert len(server.inflate(client.compress(bytes(1000)), 1000, 1000)) == 1000
     assert server.finish_message(0, 1000) == b""
+
+
+def test_a_bomb_does_not_even_explode_a_little() -> None:
+    """Ten megabytes of zeros in one piece take memory for the limit, not for themselves."""
+    server, client = pair(DeflateParameters())
+    bomb = client.compress(bytes(10_000_000))
+    tracemalloc.start()
+    with pytest.raises(RemoteProtocolError, match="limit of 1000"):
+        server.inflate(bomb, 1000, 1000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 200_000
 
 
 def test_a_bomb_of_final_blocks_is_stopped_too() -> None:
