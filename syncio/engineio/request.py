@@ -46,7 +46,7 @@ class EngineRequest:
         :raises Refused: with the protocol's error.
         """
         query = _query(environ)
-        transport = query.get("transport", "polling" if "EIO" in query else "")
+        transport = query.get("transport", "")
         if transport not in transports:
             raise error(0)
         method = environ.get("REQUEST_METHOD", "GET")
