@@ -1,0 +1,1 @@
+"""WSGI applications that the tests run in real servers."""
