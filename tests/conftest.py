@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tests.servers.clients import Clients
     from tests.servers.kinds import Kind
     from tests.servers.process import ServerProcess
+
+LOG_TAIL = 6000
+"""Characters of a server's log that are shown with a test that fails."""
 
 
 def require_tool(name: str) -> str:
@@ -26,18 +29,59 @@ def require_tool(name: str) -> str:
     return found
 
 
-def served(kind: Kind, folder: Path, options: Mapping[str, Any] | None = None) -> Iterator[ServerProcess]:
-    """The echo application on one kind of server, which must still run when the tests are done with it."""
-    from tests.servers.process import ServerProcess
+def started(
+    kind: Kind, folder: Path, options: Mapping[str, Any] | None = None, port: int = 0, app: str | None = None
+) -> ServerProcess:
+    """A running server of one kind, with the echo application unless `app` names another."""
+    from tests.servers.process import ECHO, ServerProcess
 
     if kind.missing:
         pytest.fail(f"{kind.name} needs {', '.join(kind.missing)}: pip install -e '.[test]'")
-    server = ServerProcess(kind, folder, options).start()
+    return ServerProcess(kind, folder, options, app or ECHO, port).start()
+
+
+def served(kind: Kind, folder: Path, options: Mapping[str, Any] | None = None) -> Iterator[ServerProcess]:
+    """The echo application on one kind of server, which must still run when the tests are done with it."""
+    server = started(kind, folder, options)
     try:
         yield server
         assert server.is_alive, f"{kind.name} died:\n{server.log()}"
     finally:
         server.stop()
+
+
+class Starter:
+    """Starts servers for one test, each with a folder of its own, and ends them.
+
+    :param folder: where those folders are made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.servers: list[ServerProcess] = []
+        self._folder = folder
+
+    def __call__(self, kind: Kind, port: int = 0, app: str | None = None, **options: Any) -> ServerProcess:
+        """Start one.
+
+        :param port: where it listens; 0 for any free port.
+        :param options: the engine's.
+        """
+        server = started(kind, self._folder / f"server{len(self.servers)}", options, port, app)
+        self.servers.append(server)
+        return server
+
+    def stop(self) -> None:
+        """End them all."""
+        for server in self.servers:
+            server.stop()
+
+
+@pytest.fixture
+def start_server(tmp_path: Path) -> Iterator[Starter]:
+    """Starts servers for one test."""
+    starter = Starter(tmp_path)
+    yield starter
+    starter.stop()
 
 
 @pytest.fixture
@@ -56,3 +100,17 @@ def artifacts() -> Path:
     folder = Path(os.environ.get("CI_ARTIFACTS") or Path(__file__).parent.parent / "artifacts")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the end of the servers' logs with a test that fails."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        from tests.servers.process import ServerProcess
+
+        values: list[Any] = list(item.funcargs.values())
+        servers = {id(s): s for v in values for s in (v, *getattr(v, "servers", ())) if isinstance(s, ServerProcess)}
+        for server in servers.values():
+            report.sections.append((f"log of {server.kind.name}", server.log()[-LOG_TAIL:]))
+    return report

@@ -229,6 +229,7 @@ class Exchange:
             socket.end_post()
         if not taken:
             raise error(3, str(decoded.error or "the server does not take such a packet from a client"))
+        socket.settle()
         answer = self._dressed(Answer(200, b"ok", (("Content-Type", "text/html"),)), environ)
         return self._when_roomy(socket, answer, environ)
 

@@ -26,6 +26,8 @@ __all__ = ["Socket"]
 
 LANE_LIMIT = 256
 """Messages that may wait for one session's handler before its reading stops."""
+SETTLE = 0.01
+"""Seconds for which the answer to a POST waits for its handlers."""
 NOOP_DELAY = 0.1
 """Seconds for which a GET in the middle of an upgrade waits for its end."""
 
@@ -258,7 +260,7 @@ class Socket:
             if end is not None:
                 break
         if end is not None and self._end(
-            end, tell=True, answer=Packet(NOOP if end == reason.CLIENT_DISCONNECT else CLOSE)
+            end, tell=False, answer=Packet(NOOP if end == reason.CLIENT_DISCONNECT else CLOSE)
         ):
             items.append(Farewell(end))
         if items:
@@ -315,6 +317,13 @@ class Socket:
         """The POST has been read."""
         with self._lock:
             self.machine.posting = False
+
+    def settle(self) -> None:
+        """Give the handlers a moment, so that what they send to what was posted is there for the next GET."""
+        if self.lane.is_busy:
+            idle = self.server.runtime.event()
+            if self.lane.when_idle(idle.set):
+                idle.wait(SETTLE)
 
     def touch(self) -> None:
         """A request is a sign of life; but one that comes after the deadline is too late."""

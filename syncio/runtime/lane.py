@@ -21,7 +21,7 @@ class Lane:
     :param limit: with more items than this waiting, the lane is full.
     """
 
-    __slots__ = ("_call", "_items", "_limit", "_lock", "_on_room", "_relay", "_running", "_width")
+    __slots__ = ("_call", "_items", "_limit", "_lock", "_relay", "_running", "_waiting", "_width")
 
     def __init__(self, relay: Relay, lock: Lock, call: Callable[[Any], None], width: int = 1, limit: int = 256) -> None:
         self._relay = relay
@@ -31,7 +31,7 @@ class Lane:
         self._limit = limit
         self._running = 0
         self._items: deque[Any] | None = None  # made when first needed: most lanes never queue anything
-        self._on_room: list[Callable[[], object]] | None = None
+        self._waiting: list[tuple[int | None, Callable[[], object]]] | None = None
 
     def __len__(self) -> int:
         return len(self._items) if self._items else 0
@@ -84,25 +84,35 @@ class Lane:
                 else:
                     self._running -= 1
                     done = True
-                roomy = self._on_room is not None and self._load() <= self._limit // 2
-            if roomy:
-                self._announce_room()
+                calls = self._due_calls() if self._waiting is not None else ()
+            for callback in calls:
+                callback()
             if done:
                 return
             call(item)
 
     def when_roomy(self, callback: Callable[[], object]) -> bool:
         """Call `callback` once when a full lane has room again; False (and no call) if it has room now."""
+        return self._wait_for(self._limit // 2, callback)
+
+    def when_idle(self, callback: Callable[[], object]) -> bool:
+        """Call `callback` once when nothing waits and nothing runs; False (and no call) if that is so now."""
+        return self._wait_for(None, callback)
+
+    def _wait_for(self, most: int | None, callback: Callable[[], object]) -> bool:
         with self._lock:
-            if self._load() <= self._limit // 2:
+            if self._is_at(most):
                 return False
-            if self._on_room is None:
-                self._on_room = []
-            self._on_room.append(callback)
+            if self._waiting is None:
+                self._waiting = []
+            self._waiting.append((most, callback))
             return True
 
-    def _announce_room(self) -> None:
-        with self._lock:
-            callbacks, self._on_room = self._on_room, None
-        for callback in callbacks or ():
-            callback()
+    def _is_at(self, most: int | None) -> bool:
+        return self._load() <= most if most is not None else self._running == 0
+
+    def _due_calls(self) -> list[Callable[[], object]]:
+        waiting = self._waiting or []
+        due = [callback for most, callback in waiting if self._is_at(most)]
+        self._waiting = [entry for entry in waiting if not self._is_at(entry[0])] or None
+        return due

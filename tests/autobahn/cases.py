@@ -134,9 +134,7 @@ def _fragmentation() -> Iterator[Case]:
 def _fragments_of(payload: bytes, size: int = 1) -> tuple[bytes, ...]:
     pieces = _chop(payload, size)
     last = len(pieces) - 1
-    return tuple(
-        frame(CONTINUATION if index else TEXT, piece, fin=index == last) for index, piece in enumerate(pieces)
-    )
+    return tuple(frame(CONTINUATION if index else TEXT, piece, fin=index == last) for index, piece in enumerate(pieces))
 
 
 def _utf8() -> Iterator[Case]:

@@ -180,6 +180,16 @@ class WebSocketClient:
         """Say goodbye with a close frame."""
         self.ws.close(timeout=2)
 
+    def send_raw(self, data: bytes) -> None:
+        """Send bytes that need not be a frame."""
+        sock = self.ws.sock
+        assert sock is not None
+        sock.sendall(data)
+
+    def send_close(self) -> None:
+        """Send a close frame and do not wait for the server's."""
+        self.ws.send_close()
+
     def drop(self) -> None:
         """Go away without a word (FIN)."""
         sock = self.ws.sock
