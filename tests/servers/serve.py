@@ -8,6 +8,8 @@ import sys
 from typing import Any
 
 GREENLETS = ("gevent-pywsgi", "gevent-websocket-handler")
+WAITING_FOR_THREADS = ("waitress", "cheroot")
+"""They wait for their threads before the process may end, so the application has to let go of parked polls itself."""
 
 
 def main(kind: str, port: int, target: str) -> None:
@@ -16,9 +18,16 @@ def main(kind: str, port: int, target: str) -> None:
         from gevent import monkey
 
         monkey.patch_all()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     module, _, name = target.partition(":")
-    SERVERS[kind](port, getattr(importlib.import_module(module), name))
+    app = getattr(importlib.import_module(module), name)
+
+    def leave(*_: object) -> None:
+        if kind in WAITING_FOR_THREADS:
+            app.engineio_app.shutdown()
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    SERVERS[kind](port, app)
 
 
 def serve_werkzeug(port: int, app: Any) -> None:
