@@ -11,10 +11,12 @@ assert VERSION is not None
 
 EXTRAS = {
     "gevent": ["gevent>=24.10.1", "gevent-websocket>=0.10.1"],
-    "web": ["jinja2>=3.1", "itsdangerous>=2.1"],
+    "web": ["jinja2>=3.1", "itsdangerous>=2.1", "markupsafe>=2.1"],
+    # The client's long polling goes through an HTTP session.
     "client": ["requests>=2.31"],
     "redis": ["redis>=5"],
-    "cli": ["gunicorn>=22"],
+    # `syncio run` and `syncio demo` need nothing; the other workers of `syncio run` do.
+    "cli": ["gunicorn>=22", "gevent>=24.10.1"],
     # The C masking of `websockets`: large WebSocket messages are read several times faster.
     "speed": ["websockets>=13", "brotli>=1.1", "zstandard>=0.22"],
     "docs": ["mkdocs>=1.6"],
@@ -30,6 +32,7 @@ EXTRAS = {
         "django>=4.2",
         "requests>=2.31",
         "websocket-client>=1.7",
+        "websockets>=13",
     ],
 }
 
@@ -40,10 +43,11 @@ setup(
     long_description=(HERE / "README.md").read_text("utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
+    license_files=["LICENSE"],
     author="The syncio authors",
     python_requires=">=3.10",
     packages=find_packages(include=["syncio", "syncio.*"]),
-    package_data={"syncio": ["py.typed", "demo/static/*"]},
+    package_data={"syncio": ["py.typed", "demo/**"]},
     install_requires=["werkzeug>=3.0"],
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["syncio = syncio.cli:main"]},
