@@ -28,7 +28,7 @@ def run(name: str, arguments: tuple[str, ...]) -> tuple[int, str]:
         assert process.stdout is not None
         for line in process.stdout:
             print(line, end="", flush=True)
-            last = line.strip() or last
+            last = line.strip("= \n") or last
     return process.returncode, last
 
 
