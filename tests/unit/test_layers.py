@@ -21,8 +21,8 @@ LAYERS = (
     {"testing", "cli", "demo"},
     {"__init__"},
 )
-# Inside a layer rooms do not know each other, but for these.
-NEIGHBOURS = {("states", "errors"), ("heartbeat", "runtime"), ("cli", "demo")}
+# Inside a layer rooms do not know each other, but for these; and the command may ask the front door for the version.
+NEIGHBOURS = {("states", "errors"), ("heartbeat", "runtime"), ("cli", "demo"), ("cli", "__init__")}
 
 TASKS = {"threading", "_thread", "queue", "gevent", "greenlet", "select", "selectors", "time", "sched", "concurrent"}
 SOCKETS = {"socket", "_socket", "ssl", "socketserver"}
