@@ -15,8 +15,8 @@ EXTRAS = {
     # The client's long polling goes through an HTTP session.
     "client": ["requests>=2.31"],
     "redis": ["redis>=5"],
-    # `syncio run` and `syncio demo` need nothing; the other workers of `syncio run` do.
-    "cli": ["gunicorn>=22", "gevent>=24.10.1"],
+    # The command needs nothing but for `--worker gevent`.
+    "cli": ["gevent>=24.10.1"],
     # The C masking of `websockets`: large WebSocket messages are read several times faster.
     "speed": ["websockets>=13", "brotli>=1.1", "zstandard>=0.22"],
     "docs": ["mkdocs>=1.6"],
