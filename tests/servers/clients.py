@@ -110,6 +110,7 @@ class PollingClient:
         self.opened = opened
         self.handshake: dict[str, Any] = json.loads(opened.packets[0][1:])
         self.sid: str = self.handshake["sid"]
+        self._parked: list[Parked] = []
 
     @property
     def path(self) -> str:
@@ -118,7 +119,9 @@ class PollingClient:
 
     def get(self) -> Parked:
         """Send a GET and do not wait."""
-        return send(self.address, "GET", self.path)
+        parked = send(self.address, "GET", self.path)
+        self._parked.append(parked)
+        return parked
 
     def poll(self) -> Answer:
         """A GET and its answer."""
@@ -127,6 +130,11 @@ class PollingClient:
     def post(self, body: str | bytes, **headers: str) -> Answer:
         """A POST and its answer."""
         return request(self.address, "POST", self.path, body.encode() if isinstance(body, str) else body, headers)
+
+    def close(self) -> None:
+        """Give up the requests whose answer nobody has read."""
+        for parked in self._parked:
+            parked.close()
 
 
 class WebSocketClient:
@@ -209,6 +217,7 @@ class Clients:
     def __init__(self, address: Address) -> None:
         self.address = address
         self._open: list[WebSocketClient] = []
+        self._sessions: list[PollingClient] = []
 
     def request(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         """One request."""
@@ -216,7 +225,9 @@ class Clients:
 
     def polling(self, query: str = "") -> PollingClient:
         """A session on long polling."""
-        return PollingClient(self.address, query)
+        session = PollingClient(self.address, query)
+        self._sessions.append(session)
+        return session
 
     def raw_websocket(self, query: str, headers: Mapping[str, str] | None = None) -> WebSocketClient:
         """A WebSocket, of which nothing was read yet."""
@@ -250,3 +261,5 @@ class Clients:
         """Close what is open."""
         for client in self._open:
             client.ws.shutdown()
+        for session in self._sessions:
+            session.close()
