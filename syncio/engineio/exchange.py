@@ -62,6 +62,10 @@ class Dress:
             answer = text(body)
         if self._config.http_compression:
             answer = compress(answer, self._accepted, self._config.compression_threshold)
+        return self.cover(answer)
+
+    def cover(self, answer: Answer) -> Answer:
+        """Another answer to the same request."""
         return answer.with_headers(self._headers)
 
 
@@ -231,7 +235,7 @@ class Exchange:
             raise error(3, str(decoded.error or "the server does not take such a packet from a client"))
         socket.settle()
         answer = self._dressed(Answer(200, b"ok", (("Content-Type", "text/html"),)), environ)
-        return self._when_roomy(socket, answer, environ)
+        return self._when_roomy(socket, request, answer, environ)
 
     def _refuse_unless_answer(self, verdict: PollVerdict) -> None:
         if verdict is not PollVerdict.ANSWER:
@@ -251,12 +255,12 @@ class Exchange:
             socket.close(reason.TRANSPORT_ERROR)
             raise error(3, str(exc)) from exc
 
-    def _when_roomy(self, socket: Socket, answer: Answer, environ: Environ) -> Answer | None:
+    def _when_roomy(self, socket: Socket, request: EngineRequest, answer: Answer, environ: Environ) -> Answer | None:
         """The answer to a POST, held back while the session's lane is full: that is what slows the client down."""
         lane = socket.lane
         if not lane.is_full:
             return answer
-        pending = PendingAnswer(self._server.runtime, lambda body: answer, lambda pending: None)
+        pending = PendingAnswer(self._server.runtime, self._dress(request, environ), lambda pending: None)
         if not lane.when_roomy(lambda: pending.answer_with(answer)):
             return answer
         return pending.wait(find_host(environ), self._server.config.ping_timeout)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from typing import Protocol
 
 from ..errors import StreamError
 from ..runtime import Event, Runtime
@@ -19,6 +20,16 @@ __all__ = ["PENDING_TABLE", "PendingAnswer", "PendingState"]
 
 LINGER = 10.0
 """Seconds that an answer may take to leave once it is written."""
+
+
+class Dressing(Protocol):
+    """Makes complete answers to one request."""
+
+    def __call__(self, body: bytes) -> Answer:
+        """A body of packets: with compression, CORS, JSONP."""
+
+    def cover(self, answer: Answer) -> Answer:
+        """Any other answer."""
 
 
 class PendingState(Enum):
@@ -42,15 +53,13 @@ class PendingAnswer:
     """A request that waits for its answer.
 
     :param runtime: threads or greenlets.
-    :param dress: makes the complete answer of a body: compression, CORS, JSONP.
+    :param dress: makes the complete answer.
     :param on_gone: called on the relay if the client goes away while its request is parked.
     """
 
     __slots__ = ("_answer", "_dress", "_event", "_lock", "_on_gone", "_runtime", "_state", "_stream")
 
-    def __init__(
-        self, runtime: Runtime, dress: Callable[[bytes], Answer], on_gone: Callable[[PendingAnswer], None]
-    ) -> None:
+    def __init__(self, runtime: Runtime, dress: Dressing, on_gone: Callable[[PendingAnswer], None]) -> None:
         self._runtime = runtime
         self._dress = dress
         self._on_gone = on_gone
@@ -63,6 +72,10 @@ class PendingAnswer:
     def answer(self, body: bytes) -> bool:
         """Answer with a body of packets, from any thread. False if somebody has, or if the client is gone."""
         return self.answer_with(self._dress(body))
+
+    def refuse(self, answer: Answer) -> bool:
+        """Answer with an error, in the dress of this request."""
+        return self.answer_with(self._dress.cover(answer))
 
     def answer_with(self, answer: Answer) -> bool:
         """Answer with something else than packets."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import RemoteProtocolError
 from ..heartbeat import Watch, monitor_of
 from ..runtime import Lane
+from .answers import error
 from .packet import CLOSE, MESSAGE, NOOP, PING, PONG, Packet, PacketType, decode_text
 from .payload import encode_payload
 from .pending import PendingAnswer
@@ -367,7 +368,7 @@ class Socket:
     def carry(self, websocket: WebSocketTransport) -> None:
         """From now on a WebSocket carries the session."""
         with self._lock:
-            waiting = self.machine.release_poll(Packet(NOOP))
+            waiting, self.machine.poll = self.machine.poll, None
         # What waits goes first. Only when nothing is left do senders write to the WebSocket themselves.
         while True:
             with self._lock:
@@ -379,7 +380,9 @@ class Socket:
                     break
             for packet in packets:
                 websocket.send(packet)
-        self._deliver(waiting)
+        if waiting is not None:
+            # It came after the probe and did not wait for its answer: polling is over, as for every GET from now on.
+            waiting.refuse(error(3, "a WebSocket carries this session").answer)
 
     # ------------------------------------------------------------------ heartbeat
 
