@@ -1,7 +1,6 @@
-"""The chat room: who is here, under which name, and what was said last. Pure; everything in it is bounded.
+"""The chat room: who is here, under which name, and what was said last. Everything in it is bounded.
 
-The room is used from many threads at once. Nothing in it needs a lock but the choice of a name, which `Room` is given
-a lock for; the others are single operations on a dict or a deque.
+This module must not do I/O or ask for the time.
 """
 
 from __future__ import annotations
@@ -14,6 +13,9 @@ from itertools import count
 from typing import Any
 
 __all__ = ["Limits", "Message", "Room", "clean"]
+
+_HIDDEN = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+_JOINERS = "\u200c\u200d"  # of Persian words, and of emoji that are made of several
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,10 @@ class Message:
 
 @dataclass
 class Room:
-    """The people and the last messages.
+    """The people and the last messages, for any number of threads.
 
     :param epoch: a word that is different after each start of the server.
-    :param lock: held while a name is chosen, and never around anything that waits.
+    :param lock: guards both; never held around anything that waits.
     :param limits: how much of everything there may be.
     """
 
@@ -75,7 +77,9 @@ class Room:
     @property
     def history(self) -> list[dict[str, Any]]:
         """The last messages, oldest first, ready for JSON."""
-        return [asdict(message) for message in self._history.copy()]
+        with self.lock:
+            messages = list(self._history)
+        return [asdict(message) for message in messages]
 
     def name_of(self, sid: str) -> str | None:
         """A session's name, or None if it has not joined or has left."""
@@ -87,15 +91,16 @@ class Room:
         :param wanted: the name that the client asks for; anything may stand there.
         :return: the name that it has now: cleaned, cut to its length, and nobody else's.
         """
-        name = clean(wanted, self.limits.name) or f"Guest {next(self._guests)}"
         with self.lock:
+            name = clean(wanted, self.limits.name) or f"Guest {next(self._guests)}"
             taken = {other.casefold() for key, other in self._names.items() if key != sid}
             self._names[sid] = name = _free(name, taken, self.limits.name)
         return name
 
     def leave(self, sid: str) -> str | None:
         """Let a session out. Returns its name, or None if it had not joined."""
-        return self._names.pop(sid, None)
+        with self.lock:
+            return self._names.pop(sid, None)
 
     def say(self, sid: str, text: object, at: float) -> Message | None:
         """Keep a message of a session.
@@ -108,23 +113,26 @@ class Room:
         said = clean(text, self.limits.text, keep="\n")
         if name is None or not said:
             return None
-        message = Message(f"{self.epoch}-{next(self._numbers)}", name, said, at)
-        self._history.append(message)
+        with self.lock:
+            message = Message(f"{self.epoch}-{next(self._numbers)}", name, said, at)
+            self._history.append(message)
         return message
 
 
 def clean(value: object, length: int, keep: str = "") -> str:
-    """The text in what a client sent: one line of visible characters, cut to a length; empty if it is no text.
+    """The text in what a client sent: one line of visible characters, cut to a length; empty if there is none.
 
     :param length: how many characters may remain.
     :param keep: control characters that may stay.
     """
     if not isinstance(value, str):
         return ""
+    may_stay = _JOINERS + keep
     # Control and format characters could turn the direction of the text around them; lone surrogates are not UTF-8.
-    shown = (c if c in keep or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else " " for c in value)
-    lines = "".join(shown).split("\n")
-    return "\n".join(" ".join(line.split()) for line in lines).strip()[:length].rstrip()
+    shown = (c if c in may_stay or unicodedata.category(c) not in _HIDDEN else " " for c in value)
+    lines = (" ".join(line.split()) for line in "".join(shown).split("\n"))
+    text = "\n".join(lines).strip()[:length].rstrip()
+    return text if any(c.isprintable() for c in text) else ""
 
 
 def _free(name: str, taken: set[str], length: int) -> str:
