@@ -26,7 +26,7 @@ def assert_handshake(handshake: dict[str, Any], upgrades: list[str], timing: Tim
 
 
 def assert_websocket_fails(clients: Clients, kind: Kind, query: str) -> None:
-    """The handshake is refused with 400; where the server says 101 by itself, the WebSocket opens nothing and closes."""
+    """The handshake is refused with 400; where the server says 101 by itself, the WebSocket ends at once."""
     if not kind.answers_first:
         with pytest.raises(websocket.WebSocketBadStatusException) as refusal:
             clients.raw_websocket(query)

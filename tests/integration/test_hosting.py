@@ -25,8 +25,9 @@ WEBSOCKETS, POLLS = 500, 200
 AT_ONCE = 1.0
 """Seconds in which a site's page has to come, whatever the engine is doing."""
 HASTY_ROUNDS = 40
-RELAY_THREADS = 8
-"""The relay's worker on duty, its sentinel, and what it adds when a loaded machine makes handlers look blocked."""
+ADDED_THREADS = 12
+"""Those of gunicorn's own four that had nothing to do before, the relay's worker on duty and its sentinel, and what it
+adds when a loaded machine makes handlers look blocked."""
 COMPLAINT = re.compile(r'\[(?:WARNING|ERROR|CRITICAL)\]|Traceback|Exception|" 5\d\d ')
 NO_WEBSOCKET = "WebSocket is not possible under"
 
@@ -208,9 +209,9 @@ def test_open_connections_hold_no_thread(start_server: Starter, kind: Kind) -> N
 
 
 def assert_no_threads_added(before: dict[str, int], during: dict[str, int]) -> None:
-    """There are no more threads than without connections, and those few of the relay, whose handlers do not block."""
+    """There are no more threads than without connections, but for a few that do not depend on how many there are."""
     for counted in ("python", "system"):
-        assert during[counted] <= before[counted] + RELAY_THREADS
+        assert during[counted] <= before[counted] + ADDED_THREADS
 
 
 # ------------------------------------------------------------------ polling only

@@ -144,7 +144,8 @@ class WebSocketClient:
         self.ws = websocket.WebSocket()
         fields = [f"{name}: {value}" for name, value in (headers or {}).items()]
         url = f"ws://{address[0]}:{address[1]}/engine.io/?{query}"
-        self.ws.connect(url, timeout=TIMEOUT, suppress_origin=True, header=fields)
+        connect: Any = self.ws.connect
+        connect(url, timeout=TIMEOUT, suppress_origin=True, header=fields)
         self.handshake: dict[str, Any] = {}
 
     @property
@@ -200,9 +201,8 @@ class WebSocketClient:
 
     def drop(self) -> None:
         """Go away without a word (FIN)."""
-        sock = self.ws.sock
-        assert sock is not None
-        sock.close()
+        if self.ws.sock is not None:
+            self.ws.sock.close()
 
     def reset(self) -> None:
         """Go away at once (RST)."""
@@ -260,6 +260,6 @@ class Clients:
     def close(self) -> None:
         """Close what is open."""
         for client in self._open:
-            client.ws.shutdown()
+            client.drop()
         for session in self._sessions:
             session.close()

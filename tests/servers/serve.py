@@ -47,14 +47,14 @@ def serve_pywsgi(port: int, app: Any) -> None:
 def serve_gevent_websocket(port: int, app: Any) -> None:
     """gevent's server with gevent-websocket's handler."""
     from gevent.pywsgi import WSGIServer
-    from geventwebsocket.handler import WebSocketHandler
+    from geventwebsocket.handler import WebSocketHandler  # type: ignore[import-untyped]
 
     WSGIServer(("127.0.0.1", port), app, handler_class=WebSocketHandler).serve_forever()
 
 
 def serve_waitress(port: int, app: Any) -> None:
     """waitress."""
-    import waitress
+    import waitress  # type: ignore[import-untyped]
 
     waitress.serve(app, host="127.0.0.1", port=port, threads=8)
 
