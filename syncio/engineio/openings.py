@@ -77,11 +77,8 @@ class Opening:
             if leftover:
                 websocket.data_received(leftover)
 
-        if leftover:
-            # What was read ahead comes before what the relay reads, so both begin on the duty worker.
-            self._runtime.relay().call_at(0.0, begin)
-        else:
-            begin()
+        # On the duty worker, which alone may tell a receiver anything. What was read ahead comes before what it reads.
+        self._runtime.relay().call_at(0.0, begin)
         if self._taken.held:
             stream.wait_for_room(-1, self._runtime.event(), None)
 

@@ -135,15 +135,17 @@ class Stream:
 
         :raises BrokenStream: if the socket is unusable already.
         """
-        self._receiver = receiver
         with self._lock:
-            wanted = READ | (WRITE if self._state is BLOCKED else 0)
-            self._watched = wanted
-        try:
-            self._relay.watch(self._fd, wanted, self.ready)
-        except (OSError, ValueError) as exc:
-            self._watched = 0
-            raise BrokenStream(f"the socket cannot be watched: {exc}") from exc
+            # Under the lock, because a write that failed may be closing the descriptor, whose number is then another's.
+            if self._closing or self._state is CLOSED:
+                raise BrokenStream("the connection broke before it was read")
+            self._receiver = receiver
+            self._watched = READ | (WRITE if self._state is BLOCKED else 0)
+            try:
+                self._relay.watch(self._fd, self._watched, self.ready)
+            except (OSError, ValueError) as exc:
+                self._watched = 0
+                raise BrokenStream(f"the socket cannot be watched: {exc}") from exc
 
     def hand_over(self, receiver: Receiver) -> None:
         """Give what comes from now on to another receiver."""
