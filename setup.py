@@ -23,7 +23,7 @@ EXTRAS = {
     "test": [
         "pytest>=8",
         "pytest-timeout>=2.3",
-        "gunicorn>=22",
+        "gunicorn>=25",
         "gevent>=24.10.1",
         "gevent-websocket>=0.10.1",
         "waitress>=3",
