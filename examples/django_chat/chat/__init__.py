@@ -1,0 +1,1 @@
+"""The smallest Django project with a chat in it."""
