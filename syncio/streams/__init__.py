@@ -1,6 +1,7 @@
 """The only files that read or write sockets."""
 
 from .adopt import Host, Released, Taken, find_host
-from .socket_ import Kept, Receiver, Stream
+from .outbox import Kept
+from .socket_ import Receiver, Stream
 
 __all__ = ["Host", "Kept", "Receiver", "Released", "Stream", "Taken", "find_host"]

@@ -9,28 +9,20 @@ import contextlib
 import os
 import socket
 from _socket import socket as RawSocket
-from collections import deque
 from enum import Enum
 from typing import Protocol
 
 from ..errors import BrokenStream, ClosedStream, StreamError
 from ..runtime import READ, WRITE, Event, Relay, Runtime, Timer
+from .outbox import Outbox
 
-__all__ = ["Kept", "RawSocket", "Receiver", "Stream", "WriteState", "raw_socket"]
+__all__ = ["RawSocket", "Receiver", "Stream", "WriteState", "raw_socket"]
 
 READ_SIZE = 65536
 """Bytes taken by one read."""
-WRITE_SIZE = 262144
-"""Bytes that are joined for one write, about."""
 CORK_LIMIT = 65536
 """Bytes that may wait for the end of a read's handling before they are written in its middle."""
 ONLY_WRITE = WRITE
-
-
-class Kept(bytes):
-    """Bytes that `Stream.drop_oldest` leaves alone."""
-
-    __slots__ = ()
 
 
 class SocketLike(Protocol):
@@ -81,12 +73,11 @@ class Stream:
     """
 
     __slots__ = (
-        "_buffered",
         "_closing",
         "_fd",
         "_lock",
+        "_outbox",
         "_paused",
-        "_pending",
         "_receiver",
         "_relay",
         "_room",
@@ -106,8 +97,7 @@ class Stream:
         self._send = sock.send
         self.recv = sock.recv
         self._receiver: Receiver | None = None
-        self._pending: deque[bytes] | None = None
-        self._buffered = 0
+        self._outbox: Outbox | None = None  # made when first needed
         self._state = IDLE
         self._paused = False
         self._closing = False
@@ -116,12 +106,13 @@ class Stream:
         self._timer: Timer | None = None
 
     def __repr__(self) -> str:
-        return f"<Stream fd={self._fd} {self._state.value} buffered={self._buffered}>"
+        return f"<Stream fd={self._fd} {self._state.value} buffered={self.buffered}>"
 
     @property
     def buffered(self) -> int:
         """Bytes that were written here and that the kernel has not taken yet."""
-        return self._buffered
+        outbox = self._outbox
+        return outbox.size if outbox is not None else 0
 
     @property
     def is_closed(self) -> bool:
@@ -211,13 +202,13 @@ class Stream:
             state = self._state
             if state is CLOSED or self._closing:
                 return
-            if self._pending is None:
-                self._pending = deque()
-            self._pending.append(data)
-            self._buffered += len(data)
+            outbox = self._outbox
+            if outbox is None:
+                outbox = self._outbox = Outbox()
+            outbox.append(data)
             if state is IDLE:
                 self._state = CORKED if corks else WRITING
-            elif state is not CORKED or self._buffered < CORK_LIMIT or not corks:
+            elif state is not CORKED or outbox.size < CORK_LIMIT or not corks:
                 return  # somebody is about to send it
             else:
                 self._state = state = WRITING
@@ -256,50 +247,34 @@ class Stream:
             if sent < len(data):
                 self._block(data[sent:], sent)
                 return
-            self._buffered_less(sent)
+            self._written(sent)
 
     def _next_chunk(self) -> bytes | None:
         with self._lock:
-            pending = self._pending
-            if not pending:
-                self._state = IDLE
-                finish = self._closing
-                if self._watched != READ:
-                    self._rewatch()
-            else:
-                if len(pending) == 1:
-                    return pending.popleft()
-                if self._buffered <= WRITE_SIZE:
-                    data = b"".join(pending)
-                    pending.clear()
-                    return data
-                return self._join_some(pending)
+            chunk = self._outbox.take_chunk() if self._outbox is not None else None
+            if chunk is not None:
+                return chunk
+            self._state = IDLE
+            finish = self._closing
+            if self._watched != READ:
+                self._rewatch()
         if finish:
             self._half_close()
         return None
 
-    @staticmethod
-    def _join_some(pending: deque[bytes]) -> bytes:
-        parts, size = [], 0
-        while pending and size < WRITE_SIZE:
-            parts.append(pending.popleft())
-            size += len(parts[-1])
-        return b"".join(parts)
-
-    def _buffered_less(self, sent: int) -> None:
+    def _written(self, size: int) -> None:
         with self._lock:
-            self._buffered -= sent
+            if self._outbox is not None:
+                self._outbox.written(size)
             waiting, self._room = self._room, None
         for event in waiting or ():
             event.set()
 
     def _block(self, rest: bytes, sent: int) -> None:
-        self._buffered_less(sent)
+        self._written(sent)
         with self._lock:
-            if self._pending is None:
-                self._pending = deque()
-            # A message of which a part has left must be completed.
-            self._pending.appendleft(Kept(rest) if sent else rest)
+            if self._outbox is not None:
+                self._outbox.put_back(rest)
             self._state = BLOCKED
             self._rewatch()
 
@@ -308,19 +283,8 @@ class Stream:
 
         :return: how many bytes were forgotten.
         """
-        dropped = 0
         with self._lock:
-            if self._pending:
-                kept = []
-                while self._pending and dropped < size:
-                    piece = self._pending.popleft()
-                    if isinstance(piece, Kept):
-                        kept.append(piece)
-                    else:
-                        dropped += len(piece)
-                self._pending.extendleft(reversed(kept))
-                self._buffered -= dropped
-        return dropped
+            return self._outbox.drop_oldest(size) if self._outbox is not None else 0
 
     def wait_for_room(self, limit: int, event: Event, timeout: float | None) -> bool:
         """Block until fewer than `limit` bytes wait.
@@ -333,7 +297,7 @@ class Stream:
             with self._lock:
                 if self._state is CLOSED or self._closing:
                     return False
-                if self._buffered < limit:
+                if self.buffered < limit:
                     return True
                 event.clear()
                 self._room = [*(self._room or ()), event]
@@ -376,8 +340,7 @@ class Stream:
             busy = self._state is WRITING
             if not busy:
                 self._state = CLOSED
-                self._pending = None
-                self._buffered = 0
+                self._outbox = None
             waiting, self._room = self._room, None
         if busy:
             self._relay.call_at(self._relay.now + 0.001, self._close_now)
@@ -396,8 +359,7 @@ class Stream:
         # Reached by whoever writes; the receiver hears of it on the duty worker.
         with self._lock:
             self._state = BLOCKED
-            self._pending = None
-            self._buffered = 0
+            self._outbox = None
         self._relay.call_at(0.0, lambda: self._end(exc))
 
     def _end(self, exc: OSError | None) -> None:
