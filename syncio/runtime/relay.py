@@ -6,11 +6,11 @@ threads and greenlets share; `threads` and `gevent_` say how a worker is started
 
 Who has the duty is decided by one atomic operation. While the duty worker is inside a handler there is one token in
 `_slot`; whoever pops it owns the duty: the worker when its handler returns, or the one who noticed that it does not.
+Every handler has a slot of its own, so that one which ends after it was handed over cannot take the token of the next.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -140,14 +140,24 @@ class RelayCore:
             self.submit(work)
             return
         self._turn += 1
-        self._slot.append(True)
+        self._slot = slot = [True]
         self._note_handler()
         try:
             work.run()
         finally:
-            # If the token is gone, so is the duty: this one is a worker of the pool now and ends as one.
-            with contextlib.suppress(IndexError):
-                self._slot.pop()
+            try:
+                slot.pop()
+            except IndexError:
+                # If the token is gone, so is the duty: this one is a worker of the pool now and ends as one.
+                self._leave_duty()
+
+    def _leave_duty(self) -> bool:
+        """Be on duty no longer, also if whoever took the token has not said so yet; False if that was so already."""
+        with self._lock:
+            if self._duty != self._ident():
+                return False
+            self._duty = None
+            return True
 
     def _steal(self) -> bool:
         """Hand the duty on because its worker is blocked inside a handler; False if it has just come out."""
