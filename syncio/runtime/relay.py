@@ -113,6 +113,9 @@ class RelayCore:
     def flush_later(self, flush: Callable[[], None]) -> None:
         """Call `flush` when the handling of the current read ends, or when its handler blocks."""
         self._dirty.append(flush)
+        if self._duty != self._ident():
+            # The caller lost the duty after it had asked; whoever has it now may have looked already, and wait.
+            self._flush_dirty()
 
     def _flush_dirty(self) -> None:
         dirty = self._dirty
