@@ -6,6 +6,7 @@ greenlet and no watcher. A handler that blocks switches to the hub, and that is 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable
@@ -72,12 +73,23 @@ class GeventRelay(RelayCore):
             gevent.spawn(self._worker, job)
 
     def _worker(self, job: Runnable | None) -> None:
+        me = getcurrent()
         while job is not None:
-            self.work(job)
+            try:
+                self.work(job)
+            except BaseException:
+                self._bequeath()
+                raise
             if len(self._idle) >= IDLE_GREENLETS or self._stopped:
                 return
-            self._idle.append(getcurrent())
-            job = self._hub.switch()
+            self._idle.append(me)
+            try:
+                job = self._hub.switch()
+            except BaseException:
+                # A time-out that an earlier handler has left behind, or somebody kills what he finds.
+                with contextlib.suppress(ValueError):
+                    self._idle.remove(me)
+                raise
 
     def _woken(self, found: int) -> None:
         super()._woken(found)

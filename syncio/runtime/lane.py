@@ -16,7 +16,7 @@ class Lane:
 
     :param relay: whose pool runs the handlers.
     :param lock: the session's lock; held for a few lines only.
-    :param call: what is called with each item. It must not raise.
+    :param call: what is called with each item. What it raises ends its worker, not the lane.
     :param width: how many items may be in the handler at the same time.
     :param limit: with more items than this waiting, the lane is full.
     """
@@ -89,7 +89,12 @@ class Lane:
                 callback()
             if done:
                 return
-            call(item)
+            try:
+                call(item)
+            except BaseException:
+                # This worker is lost; another one goes on in its place.
+                self._relay.submit(self)
+                raise
 
     def when_roomy(self, callback: Callable[[], object]) -> bool:
         """Call `callback` once when a full lane has room again; False (and no call) if it has room now."""

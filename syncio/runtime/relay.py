@@ -174,6 +174,14 @@ class RelayCore:
         self._start_worker(Duty(self))
         return True
 
+    def _bequeath(self) -> None:
+        """The worker dies of what its job raised: give what it had, the duty or its place in the pool, to another."""
+        if self._stopped:
+            return
+        job = Duty(self) if self._leave_duty() else self._next_job()
+        if job is not None:
+            self._start_worker(job)
+
     def _next_job(self) -> Runnable | None:
         """What a worker does after a job: the oldest work that waits, or None. Ends its being busy in that case."""
         with self._lock:
@@ -183,7 +191,10 @@ class RelayCore:
             return None
 
     def work(self, job: Runnable) -> None:
-        """Run a job and then all that waits for a worker."""
+        """Run a job and then all that waits for a worker.
+
+        What is no `Exception` (sys.exit, a greenlet that is killed, gevent's time-outs) ends the worker.
+        """
         next_job: Runnable | None = job
         while next_job is not None:
             try:

@@ -63,11 +63,17 @@ class ThreadRelay(RelayCore):
                 self.work(job)
 
     def _worker(self, job: Runnable | None) -> None:
-        while job is not None:
-            self.work(job)
+        try:
+            while job is not None:
+                self.work(job)
+                with self._lock:
+                    self._idle += 1
+                job = self._await_job()
+        except BaseException:
             with self._lock:
-                self._idle += 1
-            job = self._await_job()
+                self._threads -= 1
+            self._bequeath()
+            raise
         with self._lock:
             self._threads -= 1
 
