@@ -19,9 +19,16 @@ __all__ = ["add_parser", "serve"]
 def add_address(parser: argparse.ArgumentParser) -> None:
     """The options that every serving command has."""
     parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1; 0.0.0.0 for all)")
-    parser.add_argument("--port", type=int, default=8000, help="0 for any free port (default: 8000)")
+    parser.add_argument("--port", type=_port, default=8000, help="0 for any free port (default: 8000)")
     parser.add_argument("--worker", choices=WORKERS, default="threads", help="threads, or gevent's greenlets")
     parser.add_argument("--access-log", action="store_true", help="write a line for each request")
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"{port} is no port; ports are 0 to 65535")
+    return port
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -57,13 +57,11 @@ def bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except (OSError, OverflowError) as exc:
-        code = getattr(exc, "errno", None)
-        if code == errno.EADDRINUSE:
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
             hint = f"end the program that uses it, or choose another: --port {port + 1}, or --port 0 for any free port"
             raise Problem(f"port {port} of {host} is in use", hint) from exc
-        reason = getattr(exc, "strerror", None) or str(exc)
-        raise Problem(f"cannot listen on {host}, port {port}: {reason}") from exc
+        raise Problem(f"cannot listen on {host}, port {port}: {exc.strerror}") from exc
 
 
 def url_of(listener: socket.socket) -> str:
@@ -142,14 +140,20 @@ def stop(server: EmbeddedServer, engines: Iterable[Server]) -> None:
 
 def wait_for_signal() -> None:
     """Wait for SIGINT or SIGTERM. A second one, while the server ends, ends the process at once."""
-    ended = threading.Event()
+    received: list[int] = []
 
     def end(number: int, frame: object) -> None:
-        if ended.is_set():
+        if received:
             os._exit(128 + number)
-        ended.set()
+        received.append(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
-    while not ended.wait(3600.0):
-        pass  # with a timeout, because a wait without one cannot be interrupted everywhere
+    # The system may give a signal to any thread, which does not wake this one: a byte on a socket does.
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        writer.setblocking(False)
+        before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+        while not received:
+            reader.recv(1)
+        signal.set_wakeup_fd(before)

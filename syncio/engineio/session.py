@@ -292,7 +292,8 @@ class Session:
         if sent is not None:
             if self.last_seen <= sent:
                 deadline = sent + self._timeout
-                return None, deadline if now < deadline else None
+                # Looking again after an interval finds an answer that came late, when the next ping is due.
+                return None, min(deadline, now + self._interval) if now < deadline else None
             # Any byte is life, also without a pong.
             self.ping_sent = None
         if now < self.next_ping:

@@ -24,6 +24,8 @@ __all__ = ["DEFAULT_WORKERS", "RelayCore"]
 
 logger = logging.getLogger("syncio.relay")
 
+BLOCKING = 0.005
+"""A handler that takes longer than this, in seconds, blocks."""
 DEFAULT_WORKERS = 64
 """How many handlers may block at the same time in one process of threads."""
 
@@ -48,6 +50,10 @@ class RelayCore:
     :param lock: guards the counters; never held around I/O or user code.
     """
 
+    wariness = 0.0
+    """Seconds after a handler has blocked during which the duty worker runs none itself: what blocks rarely does so
+    once. For a runtime that needs time to notice it."""
+
     def __init__(self, workers: int, lock: Lock) -> None:
         self.now = monotonic()
         self.workers = workers
@@ -58,6 +64,7 @@ class RelayCore:
         self._dirty: deque[Callable[[], None]] = deque()
         self._slot: list[bool] = []
         self._turn = 0
+        self._wary_until = 0.0
         self._duty: object = None
         self._busy = 0
         self._backlog: deque[Runnable] = deque()
@@ -138,8 +145,12 @@ class RelayCore:
         self._start_worker(work)
 
     def call_inline(self, work: Runnable) -> None:
-        """From the duty worker: run `work` here if the pool can replace this worker, else submit it."""
-        if self._busy >= self.workers:
+        """From the duty worker: run `work` here, or submit it while the pool is exhausted or handlers are blocking.
+
+        A worker of the pool costs a switch of threads; a handler that blocks here costs all sessions the time until it
+        is noticed.
+        """
+        if self._busy >= self.workers or self.now < self._wary_until:
             self.submit(work)
             return
         self._turn += 1
@@ -171,6 +182,7 @@ class RelayCore:
         with self._lock:
             self._busy += 1
             self._duty = None
+            self._wary_until = monotonic() + self.wariness
         self._start_worker(Duty(self))
         return True
 
@@ -197,10 +209,14 @@ class RelayCore:
         """
         next_job: Runnable | None = job
         while next_job is not None:
+            began = monotonic()
             try:
                 next_job.run()
             except Exception:
                 logger.exception("syncio: a worker of the relay survived an error; please report it")
+            ended = monotonic()
+            if ended - began > BLOCKING:
+                self._wary_until = ended + self.wariness
             next_job = self._next_job() if not self._stopped else None
 
     # ------------------------------------------------------------------ on duty

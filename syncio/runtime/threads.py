@@ -9,12 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from .base import Runnable
-from .relay import DEFAULT_WORKERS, Duty, RelayCore
+from .relay import BLOCKING, DEFAULT_WORKERS, Duty, RelayCore
 
 __all__ = ["ThreadRelay", "ThreadRuntime"]
 
-TICK = 0.005
-"""How long a handler may keep the duty, in seconds; also how often the sentinel looks."""
 QUIET_TICKS = 40
 """After so many looks without a handler the sentinel sleeps until the next one."""
 IDLE = 10.0
@@ -26,6 +24,8 @@ class ThreadRelay(RelayCore):
 
     :param workers: the bound of the pool: at most so many handlers block at once; one more thread serves the loop.
     """
+
+    wariness = 0.25
 
     def __init__(self, workers: int = DEFAULT_WORKERS) -> None:
         super().__init__(workers, threading.Lock())
@@ -120,7 +120,7 @@ class ThreadRelay(RelayCore):
     def _look_until_quiet(self) -> None:
         seen, quiet = -1, 0
         while not self._stopped:
-            time.sleep(TICK)
+            time.sleep(BLOCKING)
             turn = self._turn
             if turn != seen:
                 seen, quiet = turn, 0

@@ -1,7 +1,8 @@
 """An echo server in front of a small site.
 
 Every event is appended as a line of JSON to the file that SYNCIO_TEST_EVENTS names; the server's options are the JSON
-in SYNCIO_TEST_OPTIONS. The message "disconnect-me" makes the server disconnect its sender.
+in SYNCIO_TEST_OPTIONS. The message "disconnect-me" makes the server disconnect its sender, and
+"sleep 0.5" is sent back half a second later.
 """
 
 from __future__ import annotations
@@ -40,8 +41,10 @@ def message(sid: str, data: Any) -> None:
     _record("message", sid, data=str(data)[:80], size=len(data) if isinstance(data, (str, bytes)) else None)
     if data == "disconnect-me":
         server.disconnect(sid)
-    else:
-        server.send(sid, data)
+        return
+    if isinstance(data, str) and data.startswith("sleep "):
+        time.sleep(float(data.split()[1]))
+    server.send(sid, data)
 
 
 @server.on("disconnect")
