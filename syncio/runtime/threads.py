@@ -31,7 +31,7 @@ class ThreadRelay(RelayCore):
         super().__init__(workers, threading.Lock())
         self._ident = threading.get_ident  # type: ignore[method-assign]
         self._jobs: queue.SimpleQueue[Runnable | None] = queue.SimpleQueue()
-        self._idle = 0
+        self._idle = 0  # threads that wait for a job, less the jobs that wait for a thread
         self._threads = 0
         self._sentinel_sleeps = True
         self._handler_seen = threading.Event()
@@ -45,7 +45,8 @@ class ThreadRelay(RelayCore):
 
     def _start_worker(self, job: Runnable) -> None:
         with self._lock:
-            fresh = self._idle == 0
+            # With as many threads as there can be jobs at once, one of them is just about to look for its next job.
+            fresh = self._idle <= 0 and self._threads < self.workers + 2
             if fresh:
                 self._threads += 1
             else:
@@ -74,8 +75,6 @@ class ThreadRelay(RelayCore):
                 self._threads -= 1
             self._bequeath()
             raise
-        with self._lock:
-            self._threads -= 1
 
     def _await_job(self) -> Runnable | None:
         while True:
@@ -85,6 +84,7 @@ class ThreadRelay(RelayCore):
                 with self._lock:
                     if self._idle > 0:
                         self._idle -= 1
+                        self._threads -= 1
                         return None
                 # Somebody has counted on this thread: the job is on its way.
 
