@@ -68,6 +68,9 @@ class ThreadRelay(RelayCore):
             while job is not None:
                 self.work(job)
                 with self._lock:
+                    if self._stopped:
+                        self._threads -= 1
+                        return
                     self._idle += 1
                 job = self._await_job()
         except BaseException:
@@ -92,7 +95,8 @@ class ThreadRelay(RelayCore):
         super().stop()
         self._handler_seen.set()
         with self._lock:
-            idle, self._idle = self._idle, 0
+            idle, self._idle = max(0, self._idle), 0
+            self._threads -= idle
         for _ in range(idle):
             self._jobs.put(None)
 
