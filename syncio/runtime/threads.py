@@ -57,11 +57,15 @@ class ThreadRelay(RelayCore):
         try:
             threading.Thread(target=self._worker, args=(job,), name="syncio-worker", daemon=True).start()
         except RuntimeError:
-            # The interpreter ends and starts no threads any more: the last handlers run on the thread that ends it.
+            # The interpreter ends, or the system has no threads left: handlers run on the thread that wants them run,
+            # and the duty waits for the worker that has just lost it.
             with self._lock:
                 self._threads -= 1
-            if not isinstance(job, Duty):
-                self.work(job)
+                if isinstance(job, Duty):
+                    self._idle -= 1
+                    self._jobs.put(job)
+                    return
+            self.work(job)
 
     def _worker(self, job: Runnable | None) -> None:
         try:
