@@ -103,6 +103,13 @@ class GeventRelay(RelayCore):
         while self._idle:
             self._hub.loop.run_callback(self._idle.popleft().switch, None)
 
+    def abandon(self) -> None:
+        # The child's hub has inherited the watchers, and would read what is the parent's.
+        for watcher in (self._io, self._prepare, self._timer):
+            watcher.stop()
+        self._lock = allocate_lock()
+        super().abandon()
+
     # ------------------------------------------------------------------ duty
 
     def _wait(self, deadline: float | None) -> list[tuple[int, int]]:
@@ -168,4 +175,6 @@ class GeventRuntime:
 
     def forget_relay(self) -> None:
         """In the child of a fork: the relay's sockets are the parent's."""
-        self._relay = None
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            relay.abandon()

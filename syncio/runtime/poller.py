@@ -70,7 +70,7 @@ class EpollPoller:
 
     def forget(self, fd: int) -> None:
         if self.ready.pop(fd, None) is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):
                 self._epoll.unregister(fd)
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:

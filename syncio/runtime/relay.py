@@ -275,6 +275,12 @@ class RelayCore:
         self._stopped = True
         self._waker.wake()
 
+    def abandon(self) -> None:
+        """In the child of a fork: what is watched is the parent's, so serve none of it and change nothing there."""
+        self._stopped = True
+        self._duty = None
+        self._poller.close()
+
     def stats(self) -> dict[str, int]:
         """Numbers for people: watched descriptors, timers, handlers that run outside the loop, work that waits."""
         with self._lock:

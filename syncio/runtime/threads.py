@@ -104,6 +104,11 @@ class ThreadRelay(RelayCore):
         for _ in range(idle):
             self._jobs.put(None)
 
+    def abandon(self) -> None:
+        # Whoever held the lock in the parent will not release it here.
+        self._lock = threading.Lock()
+        super().abandon()
+
     def stats(self) -> dict[str, int]:
         return {**super().stats(), "threads": self._threads}
 
@@ -182,5 +187,7 @@ class ThreadRuntime:
 
     def forget_relay(self) -> None:
         """In the child of a fork: the relay's threads are in the parent, and so are its sockets."""
-        self._relay = None
+        relay, self._relay = self._relay, None
         self._starting = threading.Lock()
+        if relay is not None:
+            relay.abandon()
