@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import SyncioProcess
+from .process import SyncioProcess
 from .webdriver import Browser, Driver
 
 TRANSPORTS = {"polling": ["polling"], "upgrade": ["polling", "websocket"], "websocket": ["websocket"]}

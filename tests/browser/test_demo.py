@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import SyncioProcess
+from .process import SyncioProcess
 from .webdriver import Browser, Driver, wait_until
 
 ENTER = "\ue007"

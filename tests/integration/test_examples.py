@@ -63,7 +63,7 @@ def host(request: pytest.FixtureRequest) -> Kind:
     return kind
 
 
-@pytest.fixture(params=EXAMPLES.values(), ids=EXAMPLES)
+@pytest.fixture(params=list(EXAMPLES.values()), ids=list(EXAMPLES))
 def example(request: pytest.FixtureRequest) -> Example:
     """The example."""
     found: Example = request.param
