@@ -6,6 +6,7 @@ import difflib
 import inspect
 import json as standard_json
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -132,9 +133,9 @@ class ServerConfig:
 
 
 def _number(name: str, value: Any, at_least_zero: bool = False) -> None:
-    wrong = isinstance(value, bool) or not isinstance(value, (int, float)) or value != value
-    if wrong or value < 0 or (value == 0 and not at_least_zero):
-        raise ConfigurationError(name, value, "it is a number of seconds, greater than 0")
+    wrong = isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value)
+    if wrong or value < 0 or (round(value * 1000) < 1 and not at_least_zero):
+        raise ConfigurationError(name, value, "it is a number of seconds, of at least 0.001")
 
 
 def _count(name: str, value: Any, least: int) -> None:
@@ -159,18 +160,32 @@ def _check_cookie(cookie: Any) -> None:
 
 
 def _origins(value: Origins) -> Origins:
-    if value is None or isinstance(value, str) or callable(value):
+    if value is None or value == "*" or callable(value):
         return value
-    origins = list(value)
-    if not all(isinstance(origin, str) for origin in origins):
-        raise ConfigurationError("cors_allowed_origins", value, "the origins are strings like 'https://example.com'")
-    return "*" if "*" in origins else origins
+    origins = [value] if isinstance(value, str) else list(value)
+    if "*" in origins:
+        return "*"
+    for origin in origins:
+        if not isinstance(origin, str) or not _is_origin(origin):
+            raise ConfigurationError(
+                "cors_allowed_origins",
+                value,
+                f"{origin!r} is no origin: it is '*', or scheme and host like 'https://example.com', "
+                "'http://localhost:5000' or 'https://*.example.com'",
+            )
+    return value if isinstance(value, str) else origins
 
 
-def takes_two(handler: Callable[..., Any]) -> bool:
-    """Whether a callable can be called with two positional arguments."""
+def _is_origin(value: str) -> bool:
+    scheme, _, host = value.partition("://")
+    name = host.removeprefix("*.")
+    return bool(scheme and name) and "*" not in name and not set(name) & set("/?# \t")
+
+
+def takes(handler: Callable[..., Any], count: int) -> bool:
+    """Whether a callable can be called with so many positional arguments."""
     try:
-        inspect.signature(handler).bind(None, None)
+        inspect.signature(handler).bind(*[None] * count)
     except TypeError:
         return False
     except ValueError:  # no signature to be had: a builtin

@@ -5,15 +5,20 @@ Fetch standard, "HTTP-CORS protocol"; RFC 6454 for origins.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 from urllib.parse import urlsplit
 
 from .answers import error
-from .config import ServerConfig, takes_two
+from .config import ServerConfig, takes
 
 __all__ = ["Cors"]
 
+logger = logging.getLogger("syncio.server")
+
 Environ = dict[str, Any]
+VERDICT = "syncio.origin_allowed"
+"""Where a request keeps what was decided about its origin, so that a callable is asked once."""
 DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -28,7 +33,7 @@ class Cors:
         self._credentials = config.cors_credentials
         self._proxies = config.trusted_proxies
         self._is_off = isinstance(self._allowed, list) and not self._allowed
-        self._takes_environ = callable(self._allowed) and takes_two(self._allowed)
+        self._takes_environ = callable(self._allowed) and takes(self._allowed, 2)
 
     def check(self, environ: Environ) -> None:
         """Let a request pass whose origin may talk to us, or that has none.
@@ -36,7 +41,7 @@ class Cors:
         :raises Refused: 403 otherwise; it names the origin, those allowed, and the line that would allow it.
         """
         origin = environ.get("HTTP_ORIGIN")
-        if origin is None or self._is_off or self._allows(origin, environ):
+        if origin is None or self._is_off or self._allows_once(origin, environ):
             return
         allowed = self._own_origins(environ) if self._allowed is None else self._allowed
         names = "those that your function accepts" if callable(allowed) else ", ".join(_as_list(allowed)) or "none"
@@ -53,7 +58,7 @@ class Cors:
             return []
         headers = [("Vary", "Origin")]
         origin = environ.get("HTTP_ORIGIN")
-        if origin is None or not self._allows(origin, environ):
+        if origin is None or not self._allows_once(origin, environ):
             return headers
         headers.append(("Access-Control-Allow-Origin", origin))
         if self._credentials:
@@ -65,6 +70,17 @@ class Cors:
                 headers.append(("Access-Control-Allow-Headers", asked))
             headers.append(("Access-Control-Max-Age", "600"))
         return headers
+
+    def _allows_once(self, origin: str, environ: Environ) -> bool:
+        judge, verdict = environ.get(VERDICT, (None, False))
+        if judge is not self:
+            try:
+                verdict = self._allows(origin, environ)
+            except Exception:
+                logger.exception("cors_allowed_origins failed for %r; the origin is refused", origin[:200])
+                verdict = False
+            environ[VERDICT] = (self, verdict)
+        return bool(verdict)
 
     def _allows(self, origin: str, environ: Environ) -> bool:
         allowed = self._allowed
@@ -99,9 +115,11 @@ def _as_list(allowed: Any) -> list[str]:
 def _normal(origin: str) -> tuple[str, str, int | None]:
     try:
         parts = urlsplit(origin.strip().lower())
-        return parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme)
+        if parts.scheme and parts.hostname:
+            return parts.scheme, parts.hostname, parts.port or DEFAULT_PORTS.get(parts.scheme)
     except ValueError:
-        return "", origin, None
+        pass
+    return "", origin, None
 
 
 def _matches(pattern: str, origin: str) -> bool:

@@ -6,6 +6,7 @@ Protocol: "Transports" and "Protocol, Handshake" of the Engine.IO protocol, vers
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from .server import Server
 
 __all__ = ["Exchange"]
+
+logger = logging.getLogger("syncio.server")
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -67,6 +70,23 @@ class Dress:
     def cover(self, answer: Answer) -> Answer:
         """Another answer to the same request."""
         return answer.with_headers(self._headers)
+
+
+class Ready:
+    """The dress of an answer that is made already and only has to wait."""
+
+    __slots__ = ("_answer",)
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+
+    def __call__(self, body: bytes) -> Answer:
+        """The answer, whatever the body."""
+        return self._answer
+
+    def cover(self, answer: Answer) -> Answer:
+        """Another answer, as it is."""
+        return answer
 
 
 class Exchange:
@@ -142,17 +162,28 @@ class Exchange:
             )
         socket = Socket(server, server.generate_id(), websocket)
         if not server.admit(socket):
+            server.count("rejected")
             raise Refused(
-                Answer(503, b"no more sessions at the moment", RETRY_AFTER), "there are max_sessions sessions"
+                Answer(503, b"no more sessions at the moment", RETRY_AFTER),
+                "there are max_sessions sessions, or the server shuts down",
             )
-        verdict = server.fire_connect(socket.sid, environ)
+        try:
+            verdict = server.fire_connect(socket.sid, environ)
+        except BaseException:
+            self._reject(socket)
+            raise
         if verdict is not True:
-            socket.reject()
-            server.forget(socket)
+            self._reject(socket)
             raise Refused(_unauthorized(verdict, server.config.codec), f"the connect handler said {verdict!r}")
+        server.count("accepted")
         upgrades = [] if websocket else self._upgrades(host, environ)
         server.logger.info("%s: connected by %s", socket.sid, "websocket" if websocket else "polling")
         return socket, [Packet(OPEN, self._handshake(socket.sid, upgrades)), *socket.accept()]
+
+    def _reject(self, socket: Socket) -> None:
+        socket.reject()
+        self._server.count("rejected")
+        self._server.forget(socket)
 
     def _handshake(self, sid: str, upgrades: list[str]) -> str:
         config = self._server.config
@@ -233,9 +264,8 @@ class Exchange:
             socket.end_post()
         if not taken:
             raise error(3, str(decoded.error or "the server does not take such a packet from a client"))
-        socket.settle()
         answer = self._dressed(Answer(200, b"ok", (("Content-Type", "text/html"),)), environ)
-        return self._when_roomy(socket, request, answer, environ)
+        return self._when_roomy(socket, answer, environ)
 
     def _refuse_unless_answer(self, verdict: PollVerdict) -> None:
         if verdict is not PollVerdict.ANSWER:
@@ -255,12 +285,12 @@ class Exchange:
             socket.close(reason.TRANSPORT_ERROR)
             raise error(3, str(exc)) from exc
 
-    def _when_roomy(self, socket: Socket, request: EngineRequest, answer: Answer, environ: Environ) -> Answer | None:
+    def _when_roomy(self, socket: Socket, answer: Answer, environ: Environ) -> Answer | None:
         """The answer to a POST, held back while the session's lane is full: that is what slows the client down."""
         lane = socket.lane
         if not lane.is_full:
             return answer
-        pending = PendingAnswer(self._server.runtime, self._dress(request, environ), lambda pending: None)
+        pending = PendingAnswer(self._server.runtime, Ready(answer), lambda pending: None)
         if not lane.when_roomy(lambda: pending.answer_with(answer)):
             return answer
         return pending.wait(find_host(environ), self._server.config.ping_timeout)
@@ -297,5 +327,10 @@ class Exchange:
 
 
 def _unauthorized(verdict: Any, codec: Json) -> Answer:
-    words = "Unauthorized" if verdict is False else verdict
-    return Answer(401, codec.dumps(words).encode(), (("Content-Type", "application/json"),))
+    try:
+        body = codec.dumps("Unauthorized" if verdict is False else verdict)
+    except (TypeError, ValueError, RecursionError):
+        logger.warning("the connect handler said %r, which does not go into JSON", verdict)
+        body = '"Unauthorized"'
+    content = body if isinstance(body, bytes) else body.encode()
+    return Answer(401, content, (("Content-Type", "application/json"),))

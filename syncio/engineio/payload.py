@@ -6,6 +6,7 @@ Protocol: "Packet encoding, HTTP long-polling" of the Engine.IO protocol, versio
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from urllib.parse import parse_qs
 
@@ -74,5 +75,6 @@ def decode_jsonp_body(body: bytes) -> bytes:
         raise RemoteProtocolError("the body of a JSONP POST must be a form with the field 'd'") from exc
     if "d" not in fields:
         raise RemoteProtocolError("the body of a JSONP POST has no field 'd'")
-    text = fields["d"][0].replace("\\\\n", "\0").replace("\\n", "\n").replace("\0", "\\n")
+    # Two backslashes and an n stand for a backslash and an n; one backslash and an n for a newline.
+    text = re.sub(r"\\\\n|\\n", lambda found: "\\n" if len(found.group()) == 3 else "\n", fields["d"][0])
     return text.encode("utf-8")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar, overload
 
 from ..runtime import Task, choose_runtime, installed_modes
-from .config import ServerConfig, takes_two
+from .config import ServerConfig, takes
 from .exchange import Exchange
 from .farewells import say_goodbye_at_exit
 from .packet import MESSAGE, Packet, PacketType, decode_json
@@ -78,13 +78,16 @@ class Server:
         :param event: 'connect' (sid, environ), 'message' (sid, data), or 'disconnect' (sid, reason) or (sid).
         :param handler: the function; None to decorate one.
         :raises ValueError: for another event.
+        :raises TypeError: for a disconnect handler that can be called with neither.
         """
         if event not in EVENTS:
             raise ValueError(f"there is no event {event!r}; there are: {', '.join(EVENTS)}")
 
         def register(function: H) -> H:
             if event == "disconnect":
-                self._disconnect_takes_reason = takes_two(function)
+                self._disconnect_takes_reason = takes(function, 2)
+                if not self._disconnect_takes_reason and not takes(function, 1):
+                    raise TypeError("a disconnect handler takes (sid, reason) or (sid)")
             self.handlers[event] = function
             return function
 
@@ -108,10 +111,9 @@ class Server:
         if handler is None:
             return
         config = self.config
-        value = decode_json(data, config.codec) if config.decode_json and data.__class__ is str else data
         try:
-            handler(sid, value)
-        except Exception:
+            handler(sid, decode_json(data, config.codec) if config.decode_json and data.__class__ is str else data)
+        except BaseException:  # also sys.exit() and gevent's time-outs: they end the handler and nothing else
             self.logger.exception("the message handler failed")
 
     def fire_disconnect(self, socket: Socket, why: str) -> None:
@@ -121,7 +123,7 @@ class Server:
             if handler is not None:
                 arguments = (socket.sid, why) if self._disconnect_takes_reason else (socket.sid,)
                 handler(*arguments)
-        except Exception:
+        except BaseException:
             self.logger.exception("the disconnect handler failed")
         finally:
             self.logger.info("%s: disconnected, %s", socket.sid, why)
@@ -228,11 +230,14 @@ class Server:
         most = self.config.max_sessions
         with self._lock:
             if self._is_shut or (most is not None and len(self.sockets) >= most):
-                self._counts["rejected"] += 1
                 return False
             self.sockets[socket.sid] = socket
-            self._counts["accepted"] += 1
             return True
+
+    def count(self, verdict: str) -> None:
+        """Count a client that was 'accepted' or 'rejected'."""
+        with self._lock:
+            self._counts[verdict] += 1
 
     def find(self, sid: str) -> Socket | None:
         """The session of a request: also one that has still to be told of its end."""
@@ -310,8 +315,23 @@ class Server:
         return installed_modes()
 
 
+class _Quiet(logging.Logger):
+    """The library's logger from WARNING on, without a level being set on that one: it is shared."""
+
+    def __init__(self, shared: logging.Logger) -> None:
+        super().__init__(shared.name)
+        self.parent = shared
+
+    def isEnabledFor(self, level: int) -> bool:
+        """Whether the shared logger takes it, and it is serious enough."""
+        return level >= logging.WARNING and self.parent is not None and self.parent.isEnabledFor(level)
+
+
 def _logger(wanted: bool | logging.Logger) -> logging.Logger:
-    return wanted if isinstance(wanted, logging.Logger) else logging.getLogger("syncio.server")
+    if isinstance(wanted, logging.Logger):
+        return wanted
+    shared = logging.getLogger("syncio.server")
+    return shared if wanted else _Quiet(shared)
 
 
 def _own_packet(pkt: Any, codec: Any) -> Packet:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any
 
+from ..errors import IllegalTransition
 from ..states import Transitions
 from .packet import CLOSE, NOOP, PING, Packet
 
@@ -137,6 +138,8 @@ class Session:
 
     def reject(self) -> None:
         """The connect handler has rejected the client."""
+        if self.state is not OPENING:
+            raise IllegalTransition(SESSION_TABLE.machine, self.state, CLOSED)
         self.state = SESSION_TABLE.move(self.state, CLOSED)
         self.take()
 

@@ -181,14 +181,15 @@ class Socket:
         websocket = self._websocket
         patience = self.server.config.interval + self.server.config.ping_timeout
         if websocket is not None:
-            return websocket.wait_for_room(limit, patience)
-        runtime = self.server.runtime
-        until = runtime.now() + patience
-        while not self.closed and runtime.now() < until:
-            if self.buffered < limit:
-                return True
-            runtime.sleep(0.01)
-        return False
+            roomy = websocket.wait_for_room(limit, patience)
+        else:
+            runtime = self.server.runtime
+            until = runtime.now() + patience
+            while not (roomy := self.buffered < limit) and not self.closed and runtime.now() < until:
+                runtime.sleep(0.01)
+        if not roomy:
+            self.close(reason.TRANSPORT_ERROR)  # a message is missing from here on
+        return roomy
 
     # ------------------------------------------------------------------ in
 
@@ -251,6 +252,8 @@ class Socket:
         :return: whether all of them were taken.
         """
         machine = self.machine
+        if machine.reason is not None:
+            return False
         machine.last_seen = self.server.runtime.now()
         items: list[Any] = []
         for packet_type, data in packets:
@@ -266,6 +269,7 @@ class Socket:
             items.append(Farewell(end))
         if items:
             self.lane.put(items)
+            self._settle()
         return end is None or end == reason.CLIENT_DISCONNECT
 
     def _handle(self, item: Any) -> None:
@@ -288,7 +292,7 @@ class Socket:
         elif verdict is PollVerdict.NOOP_SOON:
             relay = self.server.runtime.relay()
             relay.call_at(self.server.runtime.now() + NOOP_DELAY, lambda: self._release(poll))
-        elif verdict is PollVerdict.ANSWER and self.closed:
+        elif verdict is PollVerdict.ANSWER and self._gone:
             self.server.forget(self)
         return verdict, packets
 
@@ -319,7 +323,7 @@ class Socket:
         with self._lock:
             self.machine.posting = False
 
-    def settle(self) -> None:
+    def _settle(self) -> None:
         """Give the handlers a moment, so that what they send to what was posted is there for the next GET."""
         if self.lane.is_busy:
             idle = self.server.runtime.event()
@@ -380,6 +384,10 @@ class Socket:
                     break
             for packet in packets:
                 websocket.send(packet)
+        if self.closed:
+            # It ended in the meantime, when there was no WebSocket to be told.
+            websocket.send(Packet(CLOSE))
+            websocket.close(1000, self.machine.reason or "")
         if waiting is not None:
             # It came after the probe and did not wait for its answer: polling is over, as for every GET from now on.
             waiting.refuse(error(3, "a WebSocket carries this session").answer)
@@ -389,11 +397,11 @@ class Socket:
     def _check(self, now: float) -> float | None:
         """Asked by the monitor, on the duty worker."""
         websocket = self._websocket
-        if self.lane.is_full or (websocket is not None and websocket.is_paused):
-            return now + self.server.config.ping_timeout  # we do not read, so its silence says nothing
         with self._lock:
             if not self.machine.is_open:
                 return None
+            if self.lane.is_full or (websocket is not None and websocket.is_paused):
+                self.machine.last_seen = now  # we do not read, so its silence says nothing; but it wants its pings
             packet, deadline = self.machine.beat(now)
         if packet is not None:
             self.send(packet)

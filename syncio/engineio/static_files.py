@@ -77,6 +77,9 @@ def _inside(root: Path, relative: str) -> Path | None:
 
 def _respond(environ: Environ, file: Path, content_type: str | None) -> Response:
     mimetype = content_type or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    if not environ.get("HTTP_RANGE", "bytes=").strip().startswith("bytes="):
+        # A unit that we do not know is to be ignored (RFC 9110, section 14.2).
+        environ = {name: value for name, value in environ.items() if name != "HTTP_RANGE"}
     try:
         return send_file(file, environ, mimetype=mimetype, conditional=True, max_age=0)
     except HTTPException as exc:

@@ -55,10 +55,12 @@ class WebSocketTransport:
         """Bytes came: on the relay's duty worker."""
         connection = self._connection
         events = connection.receive_data(data)
+        end: str | None = None
         if connection.has_data:
             self._stream.write(connection.data_to_send())
+            if self._stream.buffered > self._socket.server.config.send_buffer_limit:
+                end = reason.TRANSPORT_ERROR  # it pings and does not read our pongs
         messages: list[str | bytes] = []
-        end: str | None = None
         for event in events:
             kind = event.__class__
             if kind is str or kind is bytes:

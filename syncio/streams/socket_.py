@@ -309,9 +309,9 @@ class Stream:
     def close(self, linger: float = 0.0) -> None:
         """Close the stream and tell its receiver nothing any more.
 
-        :param linger: seconds for what waits to leave and for the peer to close its side; 0 closes at once and forgets
-            what waits. Without that time, bytes that are still coming would make the system reset the connection, and
-            the peer might never see our last words.
+        :param linger: seconds without progress after which what waits is forgotten, and which the peer has to close its
+            side; 0 closes at once. Without that time, bytes that are still coming would make the system reset the
+            connection, and the peer might never see our last words.
         """
         with self._lock:
             if self._closing or self._state is CLOSED:
@@ -324,9 +324,17 @@ class Stream:
         if linger <= 0 or not self._watched:
             self._relay.call_at(0.0, self._close_now)
             return
-        self._timer = self._relay.call_at(self._relay.now + linger, self._close_now)
+        self._timer = self._relay.call_at(self._relay.now + linger, lambda: self._linger(linger, self.buffered))
         if drained:
             self._half_close()
+
+    def _linger(self, seconds: float, left: int) -> None:
+        """The time is over; but as long as bytes leave, it starts again."""
+        waiting = self.buffered
+        if 0 < waiting < left:
+            self._timer = self._relay.call_at(self._relay.now + seconds, lambda: self._linger(seconds, waiting))
+        else:
+            self._close_now()
 
     def _half_close(self) -> None:
         with contextlib.suppress(OSError):
