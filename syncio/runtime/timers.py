@@ -41,10 +41,10 @@ class Timers:
     def __init__(self) -> None:
         self._heap: list[TimerHandle] = []
         self._seq = 0
-        self._cancelled = 0
+        self._cancelled = 0  # about: threads that cancel at the same time may be counted as one
 
     def __len__(self) -> int:
-        return len(self._heap) - self._cancelled
+        return sum(timer.callback is not None for timer in self._heap)
 
     def add(self, when: float, callback: Callable[[], None]) -> TimerHandle:
         """Add a timer for the monotonic time `when`."""
@@ -68,11 +68,13 @@ class Timers:
 
     def pop_due(self, now: float) -> Callable[[], None] | None:
         """Take the callback of one timer whose time has come, or None."""
-        self._drop_cancelled()
-        if self._heap and self._heap[0].when <= now:
-            timer = heapq.heappop(self._heap)
+        heap = self._heap
+        while heap and heap[0].when <= now:
+            timer = heapq.heappop(heap)
             callback, timer.callback = timer.callback, None
-            return callback
+            if callback is not None:
+                return callback
+            self._cancelled -= 1
         return None
 
     def _drop_cancelled(self) -> None:
