@@ -11,7 +11,7 @@ import os
 import select
 import selectors
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 __all__ = ["READ", "WRITE", "EpollPoller", "Poller", "Ready", "SelectorPoller", "Waker", "make_poller"]
@@ -47,6 +47,21 @@ class Poller(Protocol):
         """Give everything back."""
 
 
+@contextlib.contextmanager
+def claimed(callbacks: dict[int, Ready], fd: int, ready: Ready) -> Iterator[None]:
+    """Note a callback before its descriptor is registered, so that nothing is found without it; undo it on an error."""
+    earlier = callbacks.get(fd)
+    callbacks[fd] = ready
+    try:
+        yield
+    except BaseException:
+        if earlier is None:
+            del callbacks[fd]
+        else:
+            callbacks[fd] = earlier
+        raise
+
+
 class EpollPoller:
     """Level-triggered epoll. The events it returns are epoll's own bits, of which READ and WRITE are two."""
 
@@ -61,12 +76,8 @@ class EpollPoller:
         self.fileno = self._epoll.fileno
 
     def watch(self, fd: int, wanted: int, ready: Ready) -> None:
-        self.ready[fd] = ready
-        try:
+        with claimed(self.ready, fd, ready):
             self._epoll.register(fd, wanted)
-        except BaseException:
-            del self.ready[fd]
-            raise
 
     def forget(self, fd: int) -> None:
         if self.ready.pop(fd, None) is not None:
@@ -93,10 +104,12 @@ class SelectorPoller:
         self._selector.register(self._waker.fileno(), selectors.EVENT_READ)
 
     def watch(self, fd: int, wanted: int, ready: Ready) -> None:
-        self.ready[fd] = ready
-        self._register(fd, wanted)
+        with claimed(self.ready, fd, ready):
+            self._register(fd, wanted)
 
     def change(self, fd: int, wanted: int) -> None:
+        if fd not in self.ready:
+            raise KeyError(fd)
         with contextlib.suppress(KeyError):
             self._selector.unregister(fd)
         self._register(fd, wanted)
@@ -171,7 +184,11 @@ class Waker:
             os.read(self._read, 4096)
 
     def close(self) -> None:
-        """Give the descriptors back."""
-        for fd in (self._read, self._write):
-            with contextlib.suppress(OSError):
+        """Give the descriptors back. Calling it again does nothing."""
+        fds = self._read, self._write
+        self._read = self._write = -1
+        for fd in fds:
+            if fd >= 0:
                 os.close(fd)
+
+    __del__ = close
