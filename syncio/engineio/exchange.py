@@ -160,6 +160,14 @@ class Exchange:
                 f"{host.name} runs greenlets, and this Server runs threads: say Server(async_mode='gevent'), or "
                 "monkey-patch the process before it imports syncio"
             )
+        if not server.runtime.serves_here():
+            raise Refused(
+                Answer(503, b"misconfigured", RETRY_AFTER),
+                self._warn_once(
+                    f"Server(async_mode='gevent') cannot work under {host.name}, which runs threads: leave async_mode "
+                    "out, or use a server of greenlets (gunicorn -k gevent module:app)"
+                ),
+            )
         socket = Socket(server, server.generate_id(), websocket)
         if not server.admit(socket):
             server.count("rejected")
@@ -167,23 +175,16 @@ class Exchange:
                 Answer(503, b"no more sessions at the moment", RETRY_AFTER),
                 "there are max_sessions sessions, or the server shuts down",
             )
-        try:
-            verdict = server.fire_connect(socket.sid, environ)
-        except BaseException:
-            self._reject(socket)
-            raise
+        verdict = server.fire_connect(socket.sid, environ)
         if verdict is not True:
-            self._reject(socket)
+            socket.reject()
+            server.count("rejected")
+            server.forget(socket)
             raise Refused(_unauthorized(verdict, server.config.codec), f"the connect handler said {verdict!r}")
         server.count("accepted")
         upgrades = [] if websocket else self._upgrades(host, environ)
         server.logger.info("%s: connected by %s", socket.sid, "websocket" if websocket else "polling")
         return socket, [Packet(OPEN, self._handshake(socket.sid, upgrades)), *socket.accept()]
-
-    def _reject(self, socket: Socket) -> None:
-        socket.reject()
-        self._server.count("rejected")
-        self._server.forget(socket)
 
     def _handshake(self, sid: str, upgrades: list[str]) -> str:
         config = self._server.config
@@ -210,10 +211,11 @@ class Exchange:
             return []
         return ["websocket"]
 
-    def _warn_once(self, words: str) -> None:
+    def _warn_once(self, words: str) -> str:
         if words not in self._told:
             self._told.add(words)
             self._server.logger.warning("%s", words)
+        return words
 
     def _cookie(self, sid: str) -> list[tuple[str, str]]:
         cookie = self._server.config.cookie

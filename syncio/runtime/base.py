@@ -93,6 +93,9 @@ class Runtime(Protocol):
     hold: float
     """How long, in seconds, a request that waits may keep its thread before it goes to the relay."""
 
+    def serves_here(self) -> bool:
+        """Whether the caller may wait in this runtime's way: False for greenlets on a thread without a running hub."""
+
     def now(self) -> float:
         """The monotonic clock in seconds."""
 

@@ -157,6 +157,10 @@ class GeventRuntime:
         self._make_relay = make_relay
         self._relay: GeventRelay | None = None
 
+    def serves_here(self) -> bool:
+        """Whether the caller is a greenlet of a hub, or the main thread, whose hub runs when it waits."""
+        return getcurrent().parent is not None or bool(get_hub().main_hub)
+
     now = staticmethod(time.monotonic)
     sleep = staticmethod(gevent.sleep)
     lock = staticmethod(allocate_lock)

@@ -160,6 +160,10 @@ class ThreadRuntime:
         self._relay: ThreadRelay | None = None
         self._starting = threading.Lock()
 
+    def serves_here(self) -> bool:
+        """True: threads can wait anywhere."""
+        return True
+
     now = staticmethod(time.monotonic)
     sleep = staticmethod(time.sleep)
     lock = staticmethod(threading.Lock)
