@@ -16,6 +16,7 @@ __all__ = ["Answer", "Refused", "compress", "error", "text"]
 
 Headers = tuple[tuple[str, str], ...]
 
+UNSUPPORTED_VERSION = 5
 ERRORS = {
     0: (400, "Transport unknown"),
     1: (400, "Session ID unknown"),
@@ -66,12 +67,14 @@ class Refused(Exception):
 
     :param answer: the answer.
     :param detail: what the log says about it.
+    :param code: the protocol's error code, if it has one.
     """
 
-    def __init__(self, answer: Answer, detail: str) -> None:
+    def __init__(self, answer: Answer, detail: str, code: int | None = None) -> None:
         super().__init__(detail)
         self.answer = answer
         self.detail = detail
+        self.code = code
 
 
 def text(body: bytes) -> Answer:
@@ -89,7 +92,7 @@ def error(code: int, detail: str = "", status: int | None = None) -> Refused:
     table_status, message = ERRORS[code]
     words = f"{message}: {detail}" if detail else message
     body = json.dumps({"code": code, "message": words if code in (3, 4, 5) else message}).encode()
-    return Refused(Answer(status or table_status, body, (("Content-Type", "application/json"),)), words)
+    return Refused(Answer(status or table_status, body, (("Content-Type", "application/json"),)), words, code)
 
 
 # ---------------------------------------------------------------------- compression (RFC 9110, section 12.5.3)

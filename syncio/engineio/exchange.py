@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import RemoteProtocolError
 from ..streams import Host, Released, find_host
-from .answers import Answer, Refused, compress, error, text
+from .answers import UNSUPPORTED_VERSION, Answer, Refused, compress, error, text
 from .config import ServerConfig
 from .cors import Cors
 from .openings import Openings
@@ -20,7 +20,7 @@ from .packet import OPEN, Json, Packet
 from .payload import decode_jsonp_body, decode_payload, encode_jsonp, encode_payload
 from .pending import PendingAnswer
 from .reasons import reason
-from .request import EngineRequest, read_body
+from .request import UPGRADE_HINT, EngineRequest, read_body
 from .session import PollVerdict
 from .socket import Socket
 
@@ -107,6 +107,8 @@ class Exchange:
             result = self._route(environ)
         except Refused as refused:
             self._server.logger.info("refused with %d: %s", refused.answer.status, refused.detail)
+            if refused.code == UNSUPPORTED_VERSION:
+                self._warn_once(f"a client that speaks another version was refused; {UPGRADE_HINT}")
             was_upgraded = self._openings.close_upgraded(environ, refused.detail)
             result = None if was_upgraded else self._dressed(refused.answer, environ)
         if result is None:
@@ -279,7 +281,7 @@ class Exchange:
         :raises Refused: 413 over the limit, and the session lives on; 400 for what cannot be a payload, and it ends.
         """
         try:
-            if "octet-stream" in environ.get("CONTENT_TYPE", ""):
+            if "octet-stream" in environ.get("CONTENT_TYPE", "").lower():
                 raise RemoteProtocolError("version 4 sends bytes as text, not as application/octet-stream")
             body = read_body(environ, self._server.config.max_http_buffer_size)
             return decode_jsonp_body(body) if request.jsonp is not None else body
