@@ -177,11 +177,15 @@ class Exchange:
                 Answer(503, b"no more sessions at the moment", RETRY_AFTER),
                 "there are max_sessions sessions, or the server shuts down",
             )
-        verdict = server.fire_connect(socket.sid, environ)
+        verdict: Any = False
+        try:
+            verdict = server.fire_connect(socket.sid, environ)
+        finally:
+            if verdict is not True:
+                socket.reject()
+                server.count("rejected")
+                server.forget(socket)
         if verdict is not True:
-            socket.reject()
-            server.count("rejected")
-            server.forget(socket)
             raise Refused(_unauthorized(verdict, server.config.codec), f"the connect handler said {verdict!r}")
         server.count("accepted")
         upgrades = [] if websocket else self._upgrades(host, environ)

@@ -100,7 +100,7 @@ class Server:
             return True
         try:
             verdict = handler(sid, environ)
-        except BaseException:  # also sys.exit() and gevent's time-outs: they end the handler and nothing else
+        except Exception:  # what is more than that, like a WSGI server's own sys.exit(), is for the request's thread
             self.logger.exception("the connect handler failed; the client is rejected")
             return False
         return True if verdict is None else verdict
@@ -113,7 +113,7 @@ class Server:
         config = self.config
         try:
             handler(sid, decode_json(data, config.codec) if config.decode_json and data.__class__ is str else data)
-        except BaseException:
+        except BaseException:  # also sys.exit() and gevent's time-outs: they end the handler and nothing else
             self.logger.exception("the message handler failed")
 
     def fire_disconnect(self, socket: Socket, why: str) -> None:
