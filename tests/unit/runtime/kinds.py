@@ -21,11 +21,17 @@ MOMENT = 0.05
 """Seconds in which something that must not happen would have."""
 
 
+class BoldRelay(ThreadRelay):
+    """A relay of threads that runs handlers inline also when another one has just blocked, as greenlets do."""
+
+    wariness = 0.0
+
+
 def make_runtime(mode: str, workers: int) -> Runtime:
     """A runtime that shares nothing with the process's own."""
     if mode == "gevent":
         return GeventRuntime(lambda: GeventRelay(workers))
-    return ThreadRuntime(lambda: ThreadRelay(workers))
+    return ThreadRuntime(lambda: BoldRelay(workers))
 
 
 def fresh_runtime(mode: str, workers: int) -> Iterator[Runtime]:

@@ -100,7 +100,7 @@ def test_inline_items_are_handled_inside_the_put(runtime: Runtime, relay: Relay)
 
 
 def test_a_thousand_messages_stay_in_order_under_random_blocking(runtime: Runtime, relay: Relay) -> None:
-    """1,000 messages, put inline and from elsewhere, to handlers that block at times, arrive in order, one at a time."""
+    """1,000 messages, put inline and from elsewhere, to handlers that block at times: in order, one at a time."""
     chance = random.Random(7)
     blocks = {number: chance.random() < 0.1 for number in range(1000)}
     handled: list[int] = []

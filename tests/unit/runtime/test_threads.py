@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from syncio.runtime import Runnable, Runtime, threads
+from syncio.runtime.relay import BLOCKING
 from syncio.runtime.threads import ThreadRelay
 
 from .kinds import MODES_HERE, PATIENCE, Call, Work, eventually, fresh_runtime
@@ -131,6 +132,31 @@ def test_stop_ends_all_threads(relay: ThreadRelay, runtime: Runtime) -> None:
     assert eventually(runtime, lambda: relay.stats()["busy"] == 0)
     relay.stop()
     assert eventually(runtime, lambda: relay.stats()["threads"] == 0)
+
+
+@pytest.mark.parametrize(("wariness", "corks"), [(3600.0, [False, False]), (0.0, [True, True])])
+@pytest.mark.parametrize("inline", [True, False])
+def test_handlers_go_to_the_pool_for_a_while_after_one_has_blocked(
+    runtime: Runtime, relay: ThreadRelay, wariness: float, corks: list[bool], inline: bool
+) -> None:
+    """Once a handler has blocked, on duty or in the pool, the next ones run beside the loop until that is forgotten."""
+    relay.wariness = wariness
+    work = Work(runtime)
+    relay.call_at(0.0, lambda: relay.call_inline(work) if inline else relay.submit(work))
+    assert work.begun.wait(PATIENCE)
+    assert eventually(runtime, lambda: relay.stats()["busy"] == 1)
+    threading.Event().wait(BLOCKING * 2)
+    work.release.set()
+    assert work.ended.wait(PATIENCE)
+    assert eventually(runtime, lambda: relay.stats()["busy"] == 0)
+    seen: list[bool] = []
+    done = runtime.event()
+    for _ in range(2):
+        relay.call_at(0.0, lambda: relay.call_inline(Call(lambda: seen.append(relay.corks()))))
+    relay.call_at(0.0, lambda: relay.call_inline(Call(done.set)))
+    assert done.wait(PATIENCE)
+    assert eventually(runtime, lambda: len(seen) == 2)
+    assert seen == corks
 
 
 def test_duty_outlives_a_system_that_gives_no_threads(
