@@ -1,12 +1,14 @@
 """An echo server in front of a small site.
 
 Every event is appended as a line of JSON to the file that SYNCIO_TEST_EVENTS names; the server's options are the JSON
-in SYNCIO_TEST_OPTIONS. The message "disconnect-me" makes the server disconnect its sender, and
-"sleep 0.5" is sent back half a second later.
+in SYNCIO_TEST_OPTIONS. A client whose query has "unwelcome" is rejected. The message "disconnect-me" makes the server
+disconnect its sender, "sleep 0.5" is sent back half a second later, and "flood 64 1000" is answered by 64 messages of
+1000 bytes (`flood_message`).
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import syncio
+from tests.servers.apps.flood import flood_message
 
 Environ = dict[str, Any]
 
@@ -30,9 +33,12 @@ def _record(event: str, sid: str, **more: Any) -> None:
 
 
 @server.on("connect")
-def connect(sid: str, environ: Environ) -> None:
+def connect(sid: str, environ: Environ) -> bool:
     """Note who came."""
+    if "unwelcome" in environ["QUERY_STRING"]:
+        return False
     _record("connect", sid)
+    return True
 
 
 @server.on("message")
@@ -42,8 +48,14 @@ def message(sid: str, data: Any) -> None:
     if data == "disconnect-me":
         server.disconnect(sid)
         return
-    if isinstance(data, str) and data.startswith("sleep "):
-        time.sleep(float(data.split()[1]))
+    words = data.split() if isinstance(data, str) else []
+    if words[:1] == ["flood"]:
+        count, size = map(int, words[1:])
+        for number in range(count):
+            server.send(sid, flood_message(number, size))
+        return
+    if words[:1] == ["sleep"]:
+        time.sleep(float(words[1]))
     server.send(sid, data)
 
 
@@ -61,9 +73,27 @@ def _threads() -> dict[str, int | None]:
     }
 
 
+def _footprint() -> dict[str, int]:
+    """What the process holds. Linux only."""
+    gc.collect()
+    stats = server.stats()
+    with open("/proc/self/statm") as file:
+        resident = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "threads": len(os.listdir("/proc/self/task")),
+        "descriptors": len(os.listdir("/proc/self/fd")),
+        "memory": resident,
+        "sessions": stats["sessions"],
+        "timers": stats["relay"]["timers"],
+        "watched": stats["relay"]["watched"],
+        "busy": stats["relay"]["busy"],
+    }
+
+
 PAGES: dict[str, Callable[[], Any]] = {
     "/": lambda: "hello",
     "/threads": _threads,
+    "/footprint": _footprint,
     "/stats": server.stats,
 }
 
