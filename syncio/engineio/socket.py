@@ -12,6 +12,7 @@ from ..errors import RemoteProtocolError
 from ..heartbeat import Watch, monitor_of
 from ..runtime import Lane
 from .answers import error
+from .backpressure import make_room
 from .packet import CLOSE, MESSAGE, NOOP, PING, PONG, Packet, PacketType, decode_text
 from .payload import encode_payload
 from .pending import PendingAnswer
@@ -48,11 +49,11 @@ class Socket:
         "_lock",
         "_upgrade",
         "_user_session",
-        "_websocket",
         "lane",
         "machine",
         "server",
         "sid",
+        "websocket",
     )
 
     def __init__(self, server: Server, sid: str, websocket: bool) -> None:
@@ -65,7 +66,7 @@ class Socket:
         limit = LANE_LIMIT if config.async_handlers else 0
         self.lane = Lane(runtime.relay(), self._lock, self._handle, config.handlers_per_session, limit)
         self._user_session: dict[str, Any] | None = None
-        self._websocket: WebSocketTransport | None = None  # set when it carries the session
+        self.websocket: WebSocketTransport | None = None  # set when it carries the session
         self._upgrade: Upgrade | None = None  # set while one tries to
         self._beat: Watch | None = None
         self._doomed = False  # closed by its own connect handler
@@ -105,7 +106,7 @@ class Socket:
     @property
     def buffered(self) -> int:
         """Bytes that wait for the client."""
-        websocket = self._websocket
+        websocket = self.websocket
         return websocket.buffered if websocket is not None else self.machine.outbox_size
 
     # ------------------------------------------------------------------ the beginning
@@ -133,18 +134,17 @@ class Socket:
 
         :raises UnicodeEncodeError: if its text has a lone surrogate.
         """
-        websocket = self._websocket
+        websocket = self.websocket
         if websocket is not None:
-            if websocket.buffered + packet.size <= self.server.config.send_buffer_limit or self._make_room(packet):
+            if websocket.buffered + packet.size <= self.server.config.send_buffer_limit or make_room(self, packet):
                 websocket.send(packet)
             return
         packet.polling_bytes()
-        if self.machine.outbox_size + packet.size > self.server.config.send_buffer_limit and not self._make_room(
-            packet
-        ):
+        roomy = self.machine.outbox_size + packet.size <= self.server.config.send_buffer_limit
+        if not roomy and not make_room(self, packet):
             return
         with self._lock:
-            websocket = self._websocket
+            websocket = self.websocket
             queued = websocket is None and self.machine.queue(packet)
             delivery = self.machine.deliver() if queued else None
         if websocket is not None:
@@ -156,46 +156,20 @@ class Socket:
             poll, packets = delivery
             poll.answer(encode_payload(packets))
 
-    def _make_room(self, packet: Packet) -> bool:
-        """The client is slower than what is sent to it. Whether the packet may be sent all the same."""
-        config = self.server.config
-        if not packet.is_message or self.closed:
-            return not self.closed
-        policy, limit, websocket = config.send_buffer_policy, config.send_buffer_limit, self._websocket
-        if policy == "drop_new":
-            return False
-        if policy == "drop_oldest":
-            if websocket is not None:
-                websocket.drop_oldest(packet.size)
-            else:
-                with self._lock:
-                    self.machine.drop_oldest(packet.size)
-            return packet.size <= limit
-        if policy == "block" and packet.size <= limit:
-            return self._wait_for_room(limit - packet.size + 1)
-        self.server.logger.info("%s has more than %d bytes waiting for it and is closed", self.sid, limit)
-        self.close(reason.TRANSPORT_ERROR)
-        return False
-
-    def _wait_for_room(self, limit: int) -> bool:
-        websocket = self._websocket
-        patience = self.server.config.interval + self.server.config.ping_timeout
+    def drop_oldest(self, size: int) -> None:
+        """Forget the oldest messages that wait, about `size` bytes of them."""
+        websocket = self.websocket
         if websocket is not None:
-            roomy = websocket.wait_for_room(limit, patience)
-        else:
-            runtime = self.server.runtime
-            until = runtime.now() + patience
-            while not (roomy := self.buffered < limit) and not self.closed and runtime.now() < until:
-                runtime.sleep(0.01)
-        if not roomy:
-            self.close(reason.TRANSPORT_ERROR)  # a message is missing from here on
-        return roomy
+            websocket.drop_oldest(size)
+            return
+        with self._lock:
+            self.machine.drop_oldest(size)
 
     # ------------------------------------------------------------------ in
 
     def websocket_received(self, websocket: WebSocketTransport, messages: list[str | bytes], end: str | None) -> None:
         """A WebSocket brought messages, its end, or both: on the duty worker, whose last act this is for one read."""
-        if websocket is not self._websocket:
+        if websocket is not self.websocket:
             upgrade = self._upgrade
             rest = upgrade.received(messages, end) if upgrade is not None and upgrade.websocket is websocket else None
             if rest is None:
@@ -362,7 +336,7 @@ class Socket:
     def resume_polling(self, upgrade: Upgrade | None) -> bool:
         """An upgrade has failed; False if it is not the one that is under way."""
         with self._lock:
-            if self._websocket is not None or self._upgrade is not upgrade:
+            if self.websocket is not None or self._upgrade is not upgrade:
                 return False
             self._upgrade = None
             delivery = self.machine.upgrade_failed()
@@ -380,7 +354,7 @@ class Socket:
                 if not packets:
                     if self.machine.transport is not TransportState.WEBSOCKET:
                         self.machine.upgraded()
-                    self._websocket, self._upgrade = websocket, None
+                    self.websocket, self._upgrade = websocket, None
                     break
             for packet in packets:
                 websocket.send(packet)
@@ -396,7 +370,7 @@ class Socket:
 
     def _check(self, now: float) -> float | None:
         """Asked by the monitor, on the duty worker."""
-        websocket = self._websocket
+        websocket = self.websocket
         with self._lock:
             if not self.machine.is_open:
                 return None
@@ -431,7 +405,7 @@ class Socket:
                 return False
             packets = [] if self.machine.is_leaving else [*self.machine.take(), answer or Packet(CLOSE)]
             self.machine.poll = None
-            websocket, upgrade, self._upgrade = self._websocket, self._upgrade, None
+            websocket, upgrade, self._upgrade = self.websocket, self._upgrade, None
         if self._beat is not None:
             self._beat.cancel()
         if poll is not None:
