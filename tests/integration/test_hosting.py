@@ -86,7 +86,7 @@ def be_refused(server: ServerProcess, clients: Clients, kind: Kind) -> None:
     session.post("no payload")
     foreign = {"Origin": "http://elsewhere.example"}
     assert request(server.address, "GET", "/engine.io/?EIO=4&transport=polling", headers=foreign).status == 403
-    for target in ("/engine.io/?EIO=3&transport=polling", "/engine.io/?EIO=4&transport=polling&sid=unknown"):
+    for target in ("/engine.io/?EIO=4&transport=pigeon", "/engine.io/?EIO=4&transport=polling&sid=unknown"):
         assert clients.request("GET", target).status == 400
     ended = WebSocketEnded if kind.answers_first else websocket.WebSocketBadStatusException
     for query, headers in [("EIO=4&transport=websocket", foreign), ("EIO=4&transport=websocket&sid=unknown", {})]:
