@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import RemoteProtocolError
 from ..heartbeat import Watch, monitor_of
 from ..runtime import Lane
+from ..websocket import Event
 from .answers import error
 from .backpressure import make_room
 from .packet import CLOSE, MESSAGE, NOOP, PING, PONG, Packet, PacketType, decode_text
@@ -167,37 +168,36 @@ class Socket:
 
     # ------------------------------------------------------------------ in
 
-    def websocket_received(self, websocket: WebSocketTransport, messages: list[str | bytes], end: str | None) -> None:
-        """A WebSocket brought messages, its end, or both: on the duty worker, whose last act this is for one read."""
+    def websocket_received(self, websocket: WebSocketTransport, events: Sequence[Event], end: str | None) -> None:
+        """A WebSocket brought messages, its end, or both: on the duty worker, whose last act this is for one read.
+
+        :param events: messages, and events of the WebSocket that are none.
+        :param end: the reason for which the session ends behind them, if it does.
+        """
         if websocket is not self.websocket:
             upgrade = self._upgrade
-            rest = upgrade.received(messages, end) if upgrade is not None and upgrade.websocket is websocket else None
+            rest = upgrade.received(events, end) if upgrade is not None and upgrade.websocket is websocket else None
             if rest is None:
                 return
-            messages = rest
-        machine = self.machine
+            events = rest
+        machine, lane = self.machine, self.lane
         if machine.reason is not None:
             return
-        machine.last_seen = self.server.runtime.relay().now
+        machine.last_seen = lane.relay.now
         items: list[Any] = []
-        for message in messages:
-            if message.__class__ is bytes:
-                items.append(message)
-            elif message[:1] == "4":
-                items.append(message[1:])
-            else:
-                end = self._control_received(message) or end  # type: ignore[arg-type]
-                if end is not None:
+        for event in events:
+            kind = event.__class__
+            if kind is str:
+                if event[:1] == "4":  # type: ignore[index]
+                    items.append(event[1:])  # type: ignore[index]
+                elif (over := self._control_received(event)) is not None:  # type: ignore[arg-type]
+                    end = over
                     break
+            elif kind is bytes:
+                items.append(event)
         if end is not None and self._end(end, tell=False):
             items.append(Farewell(end))
-        if items:
-            self._hand_to_lane(websocket, items)
-
-    def _hand_to_lane(self, websocket: WebSocketTransport, items: list[Any]) -> None:
-        lane = self.lane
-        lane.put(items, inline=True)
-        if lane.is_full and not websocket.closing:
+        if items and lane.put(items, lane.relay.call_inline) and not websocket.closing:
             websocket.pause()
             if not lane.when_roomy(websocket.resume):
                 websocket.resume()
@@ -219,10 +219,13 @@ class Socket:
             return reason.TRANSPORT_ERROR  # only the server pings
         return None  # stray ones are ignored
 
-    def payload_received(self, packets: Sequence[tuple[PacketType, str | bytes]], end: str | None) -> bool:
+    def payload_received(
+        self, packets: Sequence[tuple[PacketType, str | bytes]], end: str | None, may_wait: bool = False
+    ) -> bool:
         """A POST brought packets.
 
         :param end: the reason for which the session ends behind them, if it does.
+        :param may_wait: whether the caller may run handlers itself, if they are short.
         :return: whether all of them were taken.
         """
         machine = self.machine
@@ -242,7 +245,7 @@ class Socket:
         ):
             items.append(Farewell(end))
         if items:
-            self.lane.put(items)
+            self.lane.put(items, self.lane.relay.call_here if may_wait else None)
             self._settle()
         return end is None or end == reason.CLIENT_DISCONNECT
 

@@ -5,8 +5,10 @@ Protocol: "Upgrade" of the Engine.IO protocol, version 4.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..websocket import Event
 from .packet import PONG, UPGRADE, Packet
 from .session import TransportState
 from .websocket_transport import WebSocketTransport
@@ -37,13 +39,15 @@ class Upgrade:
         until = runtime.now() + socket.server.config.upgrade_timeout
         self._timer: Timer = runtime.relay().call_at(until, self.abandon)
 
-    def received(self, messages: list[str | bytes], end: str | None) -> list[str | bytes] | None:
+    def received(self, messages: Sequence[Event], end: str | None) -> Sequence[Event] | None:
         """Go the steps that messages ask for.
 
         :param end: why the WebSocket ended behind them, if it did.
         :return: what came behind the last step; None while the session is still on polling.
         """
         for index, message in enumerate(messages):
+            if not isinstance(message, (str, bytes)):
+                continue  # a ping, a pong, or the end that is told separately
             state = self._socket.machine.transport
             if message == PROBE and state is TransportState.PROBING:
                 self.websocket.send(Packet(PONG, "probe"))

@@ -19,6 +19,8 @@ __all__ = ["WebSocketTransport"]
 CLOSE_LINGER = 2.0
 """Seconds for our close frame to leave and for the peer's to come."""
 
+_ENDS: dict[type, str] = {CloseReceived: reason.TRANSPORT_CLOSE, ProtocolFailed: reason.TRANSPORT_ERROR}
+
 
 class WebSocketTransport:
     """The receiver of an adopted stream.
@@ -28,7 +30,7 @@ class WebSocketTransport:
     :param connection: the WebSocket machine.
     """
 
-    __slots__ = ("_connection", "_deflating", "_plain", "_runtime", "_socket", "_stream", "closing")
+    __slots__ = ("_connection", "_deflating", "_limit", "_plain", "_runtime", "_socket", "_stream", "closing")
 
     def __init__(self, runtime: Runtime, socket: Socket, stream: Stream, connection: Connection) -> None:
         self._runtime = runtime
@@ -36,6 +38,7 @@ class WebSocketTransport:
         self._stream = stream
         self._connection = connection
         self._plain = connection.deflate is None
+        self._limit = socket.server.config.send_buffer_limit
         self._deflating = runtime.lock()
         self.closing = False
 
@@ -58,21 +61,15 @@ class WebSocketTransport:
         end: str | None = None
         if connection.has_data:
             self._stream.write(connection.data_to_send())
-            if self._stream.buffered > self._socket.server.config.send_buffer_limit:
+            if self._stream.buffered > self._limit:
                 end = reason.TRANSPORT_ERROR  # it pings and does not read our pongs
-        messages: list[str | bytes] = []
-        for event in events:
-            kind = event.__class__
-            if kind is str or kind is bytes:
-                messages.append(event)  # type: ignore[arg-type]
-            elif kind is CloseReceived:
-                end = reason.TRANSPORT_CLOSE
-            elif kind is ProtocolFailed:
-                end = reason.TRANSPORT_ERROR
+        # What ends the connection is always the last event; pings and pongs have been dealt with.
+        if events and (kind := events[-1].__class__) is not str and kind in _ENDS:
+            end = _ENDS[kind]
         if end is not None:
             self.closing = True
             self._stream.close(CLOSE_LINGER)
-        self._socket.websocket_received(self, messages, end)
+        self._socket.websocket_received(self, events, end)
 
     def stream_ended(self, error: StreamError) -> None:
         """The connection ended without a close frame, or after one."""
@@ -103,6 +100,18 @@ class WebSocketTransport:
         if not packet.is_message:
             frame = Kept(frame)
         self._stream.write(frame)
+
+    def send_text(self, text: str) -> bool:
+        """Write the text of a message at once, without a packet, if it is to leave as it is and there is room for it.
+
+        :return: False if it takes `send`, or more than that.
+        :raises UnicodeEncodeError: if it has a lone surrogate.
+        """
+        return self._plain and not self.closing and self._stream.write(encode_text(text), self._limit)
+
+    def send_binary(self, data: bytes) -> bool:
+        """The same for a message of bytes."""
+        return self._plain and not self.closing and self._stream.write(encode_binary(data), self._limit)
 
     def _deflated(self, packet: Packet) -> bytes:
         message = packet.websocket_message()

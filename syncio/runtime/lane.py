@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from .base import Lock, Relay
+from .base import Lock, Relay, Runnable
 
 __all__ = ["Lane"]
 
@@ -21,10 +21,10 @@ class Lane:
     :param limit: with more items than this waiting, the lane is full.
     """
 
-    __slots__ = ("_call", "_items", "_limit", "_lock", "_relay", "_running", "_waiting", "_width")
+    __slots__ = ("_call", "_items", "_limit", "_lock", "_running", "_waiting", "_width", "relay")
 
     def __init__(self, relay: Relay, lock: Lock, call: Callable[[Any], None], width: int = 1, limit: int = 256) -> None:
-        self._relay = relay
+        self.relay = relay
         self._lock = lock
         self._call = call
         self._width = width
@@ -50,51 +50,66 @@ class Lane:
         """Whether a handler runs."""
         return self._running > 0
 
-    def put(self, items: list[Any], inline: bool = False) -> None:
+    def put(self, items: list[Any], run: Callable[[Runnable], None] | None = None) -> bool:
         """Append items in order and have them run.
 
-        :param inline: the caller is the duty worker and may run them itself.
+        :param run: `submit`, `call_inline` or `call_here` of the relay; None for `submit`.
+        :return: whether the lane is full now.
         """
         with self._lock:
-            if self._items is None:
-                self._items = deque(items)
+            waiting = self._items
+            if waiting is None:
+                waiting = self._items = deque(items)
             else:
-                self._items.extend(items)
-            wanted = min(self._width - self._running, len(self._items))
-            if wanted <= 0:
-                return
-            self._running += wanted
-        for _ in range(wanted - 1):
-            self._relay.submit(self)
-        if inline:
-            self._relay.call_inline(self)
-        else:
-            self._relay.submit(self)
+                waiting.extend(items)
+            wanted = min(self._width - self._running, len(waiting))
+            if wanted > 0:
+                self._running += wanted
+        if wanted > 0:
+            for _ in range(wanted - 1):
+                self.relay.submit(self)
+            (run or self.relay.submit)(self)
+        return self._running > 0 and self.is_full
 
     def run(self) -> None:
         """Run items until there are none; called by the relay on the worker that got this lane."""
         items = self._items
-        lock = self._lock
-        call = self._call
+        assert items is not None, "who has the lane run has put something in"
+        take, call = items.popleft, self._call
         while True:
-            with lock:
-                if items:
-                    item = items.popleft()
-                    done = False
-                else:
-                    self._running -= 1
-                    done = True
-                calls = self._due_calls() if self._waiting is not None else ()
-            for callback in calls:
-                callback()
-            if done:
-                return
+            # Taking an item needs no lock; to be idle does, so that nobody puts an item in and thinks that we run.
+            try:
+                item = take()
+            except IndexError:
+                if self._rests():
+                    return
+                continue
+            if self._waiting is not None:
+                self._call_due()
             try:
                 call(item)
             except BaseException:
                 # This worker is lost; another one goes on in its place.
-                self._relay.submit(self)
+                self.relay.submit(self)
                 raise
+
+    def _rests(self) -> bool:
+        """Stop running if there is still nothing to do."""
+        with self._lock:
+            if self._items:
+                return False
+            self._running -= 1
+        if self._waiting is not None:
+            self._call_due()
+        return True
+
+    def _call_due(self) -> None:
+        with self._lock:
+            waiting = self._waiting or []
+            due = [callback for most, callback in waiting if self._is_at(most)]
+            self._waiting = [entry for entry in waiting if not self._is_at(entry[0])] or None
+        for callback in due:
+            callback()
 
     def when_roomy(self, callback: Callable[[], object]) -> bool:
         """Call `callback` once when a full lane has room again; False (and no call) if it has room now."""
@@ -115,9 +130,3 @@ class Lane:
 
     def _is_at(self, most: int | None) -> bool:
         return self._load() <= most if most is not None else self._running == 0
-
-    def _due_calls(self) -> list[Callable[[], object]]:
-        waiting = self._waiting or []
-        due = [callback for most, callback in waiting if self._is_at(most)]
-        self._waiting = [entry for entry in waiting if not self._is_at(entry[0])] or None
-        return due

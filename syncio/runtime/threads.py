@@ -13,6 +13,16 @@ from .relay import BLOCKING, DEFAULT_WORKERS, Duty, RelayCore
 
 __all__ = ["ThreadRelay", "ThreadRuntime"]
 
+SPIN = 2e-5
+"""Seconds for which the loop looks again and again before it sleeps. To sleep and be woken costs about as much."""
+MOST_VAIN = 10
+"""After looking in vain once, twice, ... the loop sleeps 2, 4, ... times without looking, but 2 ** 10 times at most."""
+TURN = 0.002
+"""Seconds that a request waits for its turn to run a handler itself."""
+HELD_UP = 0.05
+"""A request that has run a handler for longer than this, in seconds, was held up by it."""
+ALOOF = 10.0
+"""Seconds for which requests run no handlers then."""
 QUIET_TICKS = 40
 """After so many looks without a handler the sentinel sleeps until the next one."""
 IDLE = 10.0
@@ -31,8 +41,12 @@ class ThreadRelay(RelayCore):
         super().__init__(workers, threading.Lock())
         self._ident = threading.get_ident  # type: ignore[method-assign]
         self._jobs: queue.SimpleQueue[Runnable | None] = queue.SimpleQueue()
+        self._vain = 0  # how often in a row the loop has spun in vain
+        self._sleeps = 0  # how often it sleeps before it spins again
         self._idle = 0  # threads that wait for a job, less the jobs that wait for a thread
         self._threads = 0
+        self._guest = threading.Lock()  # held by the request that runs a handler itself
+        self._aloof_until = 0.0
         self._sentinel_sleeps = True
         self._handler_seen = threading.Event()
         threading.Thread(target=self._sentinel, name="syncio-sentinel", daemon=True).start()
@@ -40,6 +54,24 @@ class ThreadRelay(RelayCore):
 
     def corks(self) -> bool:
         return self._duty == threading.get_ident()
+
+    def call_here(self, work: Runnable) -> None:
+        """From the thread of a request: run `work` here, which saves two switches of threads, or submit it.
+
+        One request at a time may do so, and none for a while after a handler has held one up: whatever the handlers
+        do, they hold one thread of the WSGI server at most, and rarely that.
+        """
+        if time.monotonic() < self._aloof_until or not self._guest.acquire(timeout=TURN):
+            self.submit(work)
+            return
+        began = time.monotonic()
+        try:
+            work.run()
+        finally:
+            ended = time.monotonic()
+            if ended - began > HELD_UP:
+                self._aloof_until = ended + ALOOF
+            self._guest.release()
 
     # ------------------------------------------------------------------ workers
 
@@ -107,6 +139,7 @@ class ThreadRelay(RelayCore):
     def abandon(self) -> None:
         # Whoever held the lock in the parent will not release it here.
         self._lock = threading.Lock()
+        self._guest = threading.Lock()
         super().abandon()
 
     def stats(self) -> dict[str, int]:
@@ -115,9 +148,25 @@ class ThreadRelay(RelayCore):
     # ------------------------------------------------------------------ duty
 
     def _wait(self, deadline: float | None) -> list[tuple[int, int]]:
+        if self._sleeps > 0:
+            self._sleeps -= 1
+        elif found := self._spin():
+            self._vain = 0
+            return found
+        else:
+            self._vain = min(self._vain + 1, MOST_VAIN)
+            self._sleeps = 1 << self._vain
         if deadline is None:
             return self._poller.poll(None)
         return self._poller.poll(max(0.0, deadline - time.monotonic()))
+
+    def _spin(self) -> list[tuple[int, int]]:
+        """What is ready now or very soon. With one busy client twice as many messages come through in this way."""
+        poll, clock = self._poller.poll, time.monotonic
+        until = clock() + SPIN
+        while not (found := poll(0)) and clock() < until:
+            pass
+        return found
 
     def _note_handler(self) -> None:
         if self._sentinel_sleeps:

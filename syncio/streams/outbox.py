@@ -32,7 +32,7 @@ class Outbox:
         self.size += len(piece)
 
     def take_chunk(self) -> bytes | None:
-        """Take about as much as one write is worth; None if nothing waits. It counts until `written` says so."""
+        """Take about as much as one write is worth; None if nothing waits. It counts in `size` until it has left."""
         pieces = self._pieces
         if not pieces:
             return None
@@ -47,10 +47,6 @@ class Outbox:
             parts.append(pieces.popleft())
             size += len(parts[-1])
         return b"".join(parts)
-
-    def written(self, size: int) -> None:
-        """So many bytes of a chunk have left."""
-        self.size -= size
 
     def put_back(self, rest: bytes) -> None:
         """The end of a chunk did not leave. It must follow: it may begin in the middle of a piece."""

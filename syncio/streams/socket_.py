@@ -172,7 +172,7 @@ class Stream:
     def ready(self, found: int) -> None:
         """Called by the relay: the socket can be read, or written, or has ended."""
         if found & WRITE and self._state is BLOCKED:
-            self._unblock()
+            self._leave(BLOCKED)
         if found == ONLY_WRITE:
             return
         if self._paused and found & (READ | WRITE) == found:
@@ -191,92 +191,90 @@ class Stream:
 
     # ------------------------------------------------------------------ writing
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes, limit: int | None = None) -> bool:
         """Send bytes, or keep them until the kernel takes them. Never blocks; order is the order of the calls.
 
         While a read is being handled on the duty worker the bytes wait for the end of that, to leave together.
         After the end of the stream they are forgotten.
+
+        :param limit: how many bytes may wait, these included; None for any number.
+        :return: False if more would wait, and nothing was done.
         """
-        corks = self._relay.corks()
+        # One lock for all of a write that is corked; two more when the corked bytes leave.
         with self._lock:
             state = self._state
             if state is CLOSED or self._closing:
-                return
+                return True
             outbox = self._outbox
             if outbox is None:
                 outbox = self._outbox = Outbox()
+            if limit is not None and outbox.size + len(data) > limit:
+                return False
             outbox.append(data)
             if state is IDLE:
-                self._state = CORKED if corks else WRITING
-            elif state is not CORKED or outbox.size < CORK_LIMIT or not corks:
-                return  # somebody is about to send it
+                corked = self._relay.corks()
+                self._state = CORKED if corked else WRITING
+            elif state is CORKED and outbox.size >= CORK_LIMIT and self._relay.corks():
+                self._state, corked = WRITING, False
             else:
-                self._state = state = WRITING
-        if self._state is CORKED:
+                return True  # somebody is about to send it
+            chunk = None if corked else outbox.take_chunk()
+        if corked:
             self._relay.flush_later(self._flush_corked)
         else:
-            self._drain()
+            self._drain(chunk)
+        return True
 
     def _flush_corked(self) -> None:
+        self._leave(CORKED)
+
+    def _leave(self, state: WriteState) -> None:
+        """Write what waits, if the stream is still in that state."""
         with self._lock:
-            if self._state is not CORKED:
+            if self._state is not state or self._outbox is None:
                 return
             self._state = WRITING
-        self._drain()
+            chunk = self._outbox.take_chunk()
+        self._drain(chunk)
 
-    def _unblock(self) -> None:
-        with self._lock:
-            if self._state is not BLOCKED:
-                return
-            self._state = WRITING
-        self._drain()
-
-    def _drain(self) -> None:
+    def _drain(self, chunk: bytes | None) -> None:
         # Only one caller is in here at a time: the one that moved the state to WRITING.
         while True:
-            data = self._next_chunk()
-            if data is None:
-                return
             try:
-                sent = self._send(data)
+                sent = self._send(chunk) if chunk is not None else 0
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError as exc:
                 self._fail(exc)
                 return
-            if sent < len(data):
-                self._block(data[sent:], sent)
-                return
-            self._written(sent)
-
-    def _next_chunk(self) -> bytes | None:
-        with self._lock:
-            chunk = self._outbox.take_chunk() if self._outbox is not None else None
-            if chunk is not None:
-                return chunk
-            self._state = IDLE
-            finish = self._closing
-            if self._watched != READ:
-                self._rewatch()
+            with self._lock:
+                chunk = self._sent(chunk, sent)
+                waiting, self._room = self._room, None
+                finish = self._state is IDLE and self._closing
+            if waiting is not None:
+                for event in waiting:
+                    event.set()
+            if chunk is None:
+                break
         if finish:
             self._half_close()
-        return None
 
-    def _written(self, size: int) -> None:
-        with self._lock:
-            if self._outbox is not None:
-                self._outbox.written(size)
-            waiting, self._room = self._room, None
-        for event in waiting or ():
-            event.set()
-
-    def _block(self, rest: bytes, sent: int) -> None:
-        self._written(sent)
-        with self._lock:
-            if self._outbox is not None:
-                self._outbox.put_back(rest)
+    def _sent(self, chunk: bytes | None, sent: int) -> bytes | None:
+        """The kernel took so many bytes of a chunk: what is to be written next, or the state in which that ends."""
+        outbox = self._outbox
+        assert outbox is not None, "only _close_now and _fail take it away, and neither while somebody writes"
+        outbox.size -= sent
+        if chunk is not None and sent < len(chunk):
+            outbox.put_back(chunk[sent:])
             self._state = BLOCKED
             self._rewatch()
+            return None
+        following = outbox.take_chunk()
+        if following is None:
+            self._state = IDLE
+            if self._watched != READ:
+                self._rewatch()
+        return following
 
     def drop_oldest(self, size: int) -> int:
         """Forget the oldest whole pieces that wait, about `size` bytes of them.

@@ -76,7 +76,7 @@ def test_items_are_handled_in_order(runtime: Runtime, relay: Relay, inline: bool
     for first in range(0, 100, 5):
         items = list(range(first, first + 5))
         if inline:
-            on_duty(runtime, lambda items=items: lane.put(items, inline=True))
+            on_duty(runtime, lambda items=items: lane.put(items, relay.call_inline))
         else:
             lane.put(items)
     assert done.wait(PATIENCE)
@@ -92,7 +92,7 @@ def test_inline_items_are_handled_inside_the_put(runtime: Runtime, relay: Relay)
     seen: list[Any] = []
 
     def act() -> None:
-        lane.put(["a", "b"], inline=True)
+        lane.put(["a", "b"], relay.call_inline)
         seen.extend(handled)
 
     on_duty(runtime, act)
@@ -127,7 +127,7 @@ def test_a_thousand_messages_stay_in_order_under_random_blocking(runtime: Runtim
         items = list(range(number, min(1000, number + chance.randrange(1, 20))))
         number = items[-1] + 1
         if chance.random() < 0.5:
-            on_duty(runtime, lambda items=items: lane.put(items, inline=True))
+            on_duty(runtime, lambda items=items: lane.put(items, relay.call_inline))
         else:
             lane.put(items)
     assert done.wait(PATIENCE)
@@ -209,7 +209,7 @@ def test_width_is_reached_by_single_puts(runtime: Runtime, relay: Relay) -> None
 
     lane = make_lane(runtime, handle, width=2)
     on_duty(runtime, lambda: lane.put(["question"]))
-    on_duty(runtime, lambda: lane.put(["answer"], inline=True))
+    on_duty(runtime, lambda: lane.put(["answer"], relay.call_inline))
     assert answered.wait(PATIENCE)
 
 
@@ -324,7 +324,7 @@ def test_lane_outlives_a_handler_that_kills_its_worker(runtime: Runtime, relay: 
             done.set()
 
     lane = make_lane(runtime, handle)
-    relay.call_at(0.0, lambda: lane.put(list(range(12)), inline=inline))
+    relay.call_at(0.0, lambda: lane.put(list(range(12)), relay.call_inline if inline else relay.submit))
     assert done.wait(PATIENCE)
     assert handled == [1, 2, 4, 5, 7, 8, 10, 11]
     assert eventually(runtime, lambda: not lane.is_busy)
@@ -341,8 +341,8 @@ def test_exhausted_pool_keeps_what_is_put(runtime: Runtime, relay: Relay) -> Non
     handled: list[int] = []
     done = runtime.event()
     lane = make_lane(runtime, handled.append)
-    on_duty(runtime, lambda: lane.put([1, 2], inline=True))
-    on_duty(runtime, lambda: lane.put([3], inline=True))
+    on_duty(runtime, lambda: lane.put([1, 2], relay.call_inline))
+    on_duty(runtime, lambda: lane.put([3], relay.call_inline))
     assert handled == [] and len(lane) == 3
     works[0].release.set()
     relay.submit(Call(done.set))
