@@ -77,7 +77,7 @@ CONTESTANTS = (
     on(WERKZEUG, "engineio-werkzeug", ENGINEIO, PEER, "engineio_app"),
     on(GEVENT, "engineio-gevent", ENGINEIO, PEER, "engineio_app"),
     on(PYWSGI, "engineio-pywsgi", ENGINEIO, PEER, "engineio_app"),
-    on(PYWSGI, "engineio-pywsgi-gw", f"{ENGINEIO} + gevent-websocket", PEER, "engineio_app", PYWSGI_WEBSOCKET),
+    on(PYWSGI, "engineio-pywsgi-gw", f"{ENGINEIO} (gw)", PEER, "engineio_app", PYWSGI_WEBSOCKET),
     Contestant("engineio-uvicorn", "python-engineio async, uvicorn", PEER, UVICORN, "engineio_async"),
     Contestant("picows", "picows, echo only", CEILING, "{python} picows_app.py {port}"),
     Contestant("echo-c", "C, echo only", CEILING, "{peers}/echo {port}"),

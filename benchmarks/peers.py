@@ -66,7 +66,7 @@ class Peers:
         if not stamp.exists() or stamp.read_text() != wanted:
             print(f"installing the peers into {self.folder}", file=sys.stderr)
             call(sys.executable, "-m", "venv", str(self.folder / "venv"))
-            call(str(self.python), "-m", "pip", "install", "-q", *PYPI)
+            call(str(self.python), "-m", "pip", "install", "-qq", *PYPI)
             call("npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(self.folder), *NPM)
             stamp.write_text(wanted)
         for name, source in SOURCES.items():

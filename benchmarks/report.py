@@ -138,11 +138,12 @@ def ratio(found: Medians, scenario: Scenario, contestant: Contestant, baseline: 
 def table(heading: list[str], rows: list[list[str]]) -> str:
     """A table in markdown that can be read as it is."""
     widths = [max(map(len, column)) for column in zip(heading, *rows, strict=True)]
+    sides = "<" + ">" * len(widths[1:])
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
 
     def line(cells: list[str]) -> str:
-        first = cells[0].ljust(widths[0])
-        return "| " + " | ".join([first, *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:]))]) + " |"  # noqa: B905
+        padded = (f"{cell:{side}{width}}" for cell, side, width in zip(cells, sides, widths, strict=True))
+        return f"| {' | '.join(padded)} |"
 
     return "\n".join(map(line, [heading, rule, *rows]))
 
@@ -215,7 +216,7 @@ def markdown(results: Figures) -> str:
 # ---------------------------------------------------------------------------------------------------- plot
 
 COLOURS = {Role.OURS: "#1f6f5c", Role.PEER: "#b9b3a6", Role.CEILING: "#e3dfd6", Role.FIXED: "#cfd8e3"}
-PANELS_IN_A_ROW = 3
+PANELS_IN_A_ROW = 2
 
 
 def plot(results: Figures, prefix: str) -> None:
@@ -229,7 +230,7 @@ def plot(results: Figures, prefix: str) -> None:
     found = medians(results)
     tried = [row for row in scenarios.SCENARIOS if taking_part(results, row)]
     rows = -(-len(tried) // PANELS_IN_A_ROW)
-    figure, grid = pyplot.subplots(rows, PANELS_IN_A_ROW, figsize=(15, 2.9 * rows), squeeze=False, layout="constrained")
+    figure, grid = pyplot.subplots(rows, PANELS_IN_A_ROW, figsize=(13, 2.7 * rows), squeeze=False, layout="constrained")
     for axes in grid.flat[len(tried) :]:
         axes.set_axis_off()
     for axes, scenario in zip(grid.flat, tried, strict=False):
@@ -246,10 +247,10 @@ def panel(axes: Any, found: Medians, scenario: Scenario, servers: list[Contestan
     axes.barh(range(len(servers)), [value or 0 for value in values], color=[COLOURS[each.role] for each in servers])
     for place, value in enumerate(values):
         text = DASH if value is None else column.form.format(value)
-        axes.text(min(value or 0, widest) + widest * 0.01, place, text, va="center")
+        axes.text(min(value or 0, widest * 1.02) + widest * 0.01, place, text, va="center")
     axes.set_yticks(range(len(servers)), [server.title for server in servers])
     axes.invert_yaxis()
-    axes.set_xlim(0, widest)
+    axes.set_xlim(0, widest * 1.15)
     axes.set_xticks([])
     axes.spines[["top", "right", "bottom"]].set_visible(False)
     aim = "less is better" if scenario.holds else "more is better"
@@ -258,9 +259,10 @@ def panel(axes: Any, found: Medians, scenario: Scenario, servers: list[Contestan
 
 def limit_of(found: Medians, scenario: Scenario, servers: list[Contestant]) -> float:
     """Where a panel ends. A ceiling that is far off goes on outside of it, so that the others can be compared."""
-    values = {server: main_figure(found, scenario, server) or 0 for server in servers}
-    below = max((value for server, value in values.items() if server.role is not Role.CEILING), default=0)
-    return min(max(values.values(), default=0), below * 2 or float("inf")) or 1
+    figures = [(server.role, main_figure(found, scenario, server) or 0) for server in servers]
+    widest = max(value for _, value in figures)
+    below = max((value for role, value in figures if role is not Role.CEILING), default=0)
+    return min(widest, below * 2 or widest) or 1
 
 
 def main() -> None:
