@@ -527,21 +527,24 @@ static const char *field(const char *head, const char *name) {
     return NULL;
 }
 
-/* Joins the chunks of a body in place; returns 0 while the last one is missing. */
+/* Joins the chunks of a body in place; returns 0, and leaves it as it is, while the last one is missing. */
 static int join_chunks(char *body, char *end, size_t *size, char **after) {
-    char *out = body, *at = body;
-    for (;;) {
-        char *line_end = memmem(at, end - at, "\r\n", 2);
-        if (!line_end) return 0;
-        size_t length = strtoul(at, NULL, 16);
-        if ((size_t)(end - line_end) < length + 4) return 0;
-        if (!length) {
-            *size = out - body;
-            *after = line_end + 4;
-            return 1;
+    for (int joining = 0; joining < 2; joining++) {
+        char *out = body, *at = body;
+        for (;;) {
+            char *line_end = memmem(at, end - at, "\r\n", 2);
+            if (!line_end) return 0;
+            size_t length = strtoul(at, NULL, 16);
+            if ((size_t)(end - line_end) < length + 4) return 0;
+            at = line_end + 2 + length + 2;
+            if (!length) break;
+            if (joining) memmove(out, line_end + 2, length);
+            out += length;
         }
-        at = line_end + 2 + length + 2;
+        *size = out - body;
+        *after = at;
     }
+    return 1;
 }
 
 static void read_http(Connection *connection) {
@@ -562,7 +565,6 @@ static void read_http(Connection *connection) {
         after = body + size;
     } else if (coding) {
         if (!join_chunks(body, in->data + in->size, &size, &after)) after = NULL;
-        body = memmem(body, in->size - (body - in->data), "\r\n", 2) + 2; /* one chunk is all that servers send here */
     }
     if (!after || after > in->data + in->size) {
         head_end[2] = '\r';
