@@ -7,12 +7,11 @@ There is no task and no timer while nothing is watched, and one timer however mu
 
 from __future__ import annotations
 
-import heapq
 import logging
 import weakref
 from collections.abc import Callable
 
-from .runtime import Relay, Runtime, Timer
+from .runtime import Relay, Runtime, Timer, TimerHandle, Timers
 
 __all__ = ["Check", "Monitor", "Watch", "monitor_of"]
 
@@ -30,19 +29,17 @@ MOST_LENIENT = 60.0
 class Watch:
     """One thing that is watched; `cancel` ends it."""
 
-    __slots__ = ("check", "deadline", "seq")
+    __slots__ = ("check", "timer")
 
-    def __init__(self, deadline: float, seq: int, check: Check) -> None:
-        self.deadline = deadline
-        self.seq = seq
+    def __init__(self, check: Check) -> None:
         self.check: Check | None = check
-
-    def __lt__(self, other: Watch) -> bool:
-        return (self.deadline, self.seq) < (other.deadline, other.seq)
+        self.timer: TimerHandle | None = None
 
     def cancel(self) -> None:
         """Never call the check again."""
         self.check = None
+        if self.timer is not None:
+            self.timer.cancel()
 
 
 class Monitor:
@@ -54,50 +51,41 @@ class Monitor:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._lock = runtime.lock()
-        self._heap: list[Watch] = []
-        self._seq = 0
+        self._deadlines = Timers()
         self._timer: Timer | None = None
         self._timer_at = 0.0
 
     def __len__(self) -> int:
-        return sum(1 for watch in self._heap if watch.check is not None)
+        return len(self._deadlines)
 
     def watch(self, deadline: float, check: Check) -> Watch:
         """Ask `check` at the monotonic time `deadline`.
 
         :return: the watch, to cancel it.
         """
-        with self._lock:
-            self._seq += 1
-            watch = Watch(deadline, self._seq, check)
-            heapq.heappush(self._heap, watch)
+        watch = Watch(check)
+        self._add(watch, deadline)
         self._set_timer()
         return watch
 
+    def _add(self, watch: Watch, deadline: float) -> None:
+        with self._lock:
+            watch.timer = self._deadlines.add(deadline, watch)
+
     def run_due(self, now: float, lateness: float = 0.0) -> None:
-        """Ask all whose deadline has come.
+        """Ask all whose deadline has come, each once.
 
         :param now: the monotonic time.
         :param lateness: by how many seconds this call comes too late; beyond the tolerance the deadlines move by it,
             because our slowness must not end a healthy peer.
         """
-        if lateness > TOLERANCE:
-            self._move_due(now, min(lateness, MOST_LENIENT))
-            return
-        while True:
-            with self._lock:
-                watch = self._pop_due(now)
-            if watch is None:
-                return
-            self._ask(watch, now)
-
-    def _pop_due(self, now: float) -> Watch | None:
-        heap = self._heap
-        while heap and (heap[0].deadline <= now or heap[0].check is None):
-            watch = heapq.heappop(heap)
-            if watch.check is not None:
-                return watch
-        return None
+        with self._lock:
+            due = list(iter(lambda: self._deadlines.pop_due(now), None))
+        for watch in due:
+            if lateness > TOLERANCE:
+                self._add(watch, now + min(lateness, MOST_LENIENT))
+            else:
+                self._ask(watch, now)
 
     def _ask(self, watch: Watch, now: float) -> None:
         check = watch.check
@@ -110,27 +98,17 @@ class Monitor:
             deadline = None
         if deadline is None:
             watch.check = None
-            return
-        watch.deadline = deadline
-        with self._lock:
-            heapq.heappush(self._heap, watch)
-
-    def _move_due(self, now: float, lateness: float) -> None:
-        with self._lock:
-            late = []
-            while (watch := self._pop_due(now)) is not None:
-                watch.deadline = now + lateness
-                late.append(watch)
-            for watch in late:
-                heapq.heappush(self._heap, watch)
+        elif watch.check is not None:  # it may have been cancelled meanwhile
+            self._add(watch, deadline)
 
     # ------------------------------------------------------------------ the one timer
 
     def _set_timer(self) -> None:
         with self._lock:
-            if not self._heap or (self._timer is not None and self._timer_at <= self._heap[0].deadline):
+            earliest = self._deadlines.next_deadline()
+            if earliest is None or (self._timer is not None and self._timer_at <= earliest):
                 return
-            old, self._timer_at = self._timer, self._heap[0].deadline
+            old, self._timer_at = self._timer, earliest
             self._timer = self._runtime.relay().call_at(self._timer_at, self._wake)
         if old is not None:
             old.cancel()

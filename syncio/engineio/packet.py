@@ -65,16 +65,21 @@ class Packet:
     :param json: what writes JSON.
     """
 
-    __slots__ = ("_binary", "_polling", "_text", "data", "frame", "packet_type")
+    __slots__ = ("_binary", "_polling", "_text", "data", "frame", "is_message", "packet_type", "size")
 
     def __init__(self, packet_type: int = NOOP, data: Any = None, json: Json = standard_json) -> None:
         self.packet_type = packet_type
+        self.is_message = packet_type == MESSAGE
+        """Whether it is the application's."""
         self.data = data
         self.frame: bytes | None = None
+        """As a WebSocket frame of a server, once somebody has needed that."""
         self._polling: bytes | None = None
         self._binary = bytes(data) if isinstance(data, (bytes, bytearray, memoryview)) else None
-        self._text = None if self._binary is not None else f"{packet_type:d}{_as_text(data, json)}"
-        if self._binary is not None and packet_type != MESSAGE:
+        self._text = "" if self._binary is not None else f"{packet_type:d}{_as_text(data, json)}"
+        self.size = len(self._text if self._binary is None else self._binary)
+        """About how much memory it takes while it waits."""
+        if self._binary is not None and not self.is_message:
             raise ValueError(f"a {PacketType(packet_type).name} packet cannot carry bytes, only a MESSAGE can")
 
     def __repr__(self) -> str:
@@ -85,19 +90,9 @@ class Packet:
         """Whether it carries bytes."""
         return self._binary is not None
 
-    @property
-    def is_message(self) -> bool:
-        """Whether it is the application's."""
-        return self.packet_type == MESSAGE
-
-    @property
-    def size(self) -> int:
-        """About how much memory it takes while it waits."""
-        return len(self._binary) if self._binary is not None else len(self._text or "")
-
     def websocket_message(self) -> str | bytes:
         """What one WebSocket message carries: bytes as they are, the rest as text."""
-        return self._binary if self._binary is not None else self._text or ""
+        return self._text if self._binary is None else self._binary
 
     def polling_bytes(self) -> bytes:
         """How it stands in a payload of long polling: bytes as ``b`` and base64, text as UTF-8.
@@ -108,7 +103,7 @@ class Packet:
             if self._binary is not None:
                 self._polling = b"b" + base64.b64encode(self._binary)
             else:
-                self._polling = (self._text or "").encode("utf-8")
+                self._polling = self._text.encode("utf-8")
         return self._polling
 
 

@@ -172,7 +172,9 @@ class Server:
         for sid in list(sockets) if sids is None else sids:
             socket = sockets.get(sid)
             if socket is not None:
-                socket.send(packet)
+                websocket = socket.websocket
+                if websocket is None or not websocket.offer(packet):
+                    socket.send(packet)
 
     def buffered_amount(self, sid: str) -> int:
         """Bytes that were sent to a client and are still waiting here.

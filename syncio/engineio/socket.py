@@ -31,7 +31,7 @@ LANE_LIMIT = 256
 """Messages that may wait for one session's handler before its reading stops."""
 SETTLE = 0.01
 """Seconds for which the answer to a POST waits for its handlers."""
-NOOP_DELAY = 0.1
+NOOP_DELAY = 0.02
 """Seconds for which a GET in the middle of an upgrade waits for its end."""
 
 
@@ -137,7 +137,7 @@ class Socket:
         """
         websocket = self.websocket
         if websocket is not None:
-            if websocket.buffered + packet.size <= self.server.config.send_buffer_limit or make_room(self, packet):
+            if not websocket.offer(packet) and make_room(self, packet):
                 websocket.send(packet)
             return
         packet.polling_bytes()

@@ -87,19 +87,28 @@ class WebSocketTransport:
     # ------------------------------------------------------------------ out
 
     def send(self, packet: Packet) -> None:
-        """Write a packet as one message.
+        """Write a packet as one message, however much waits.
 
         :raises UnicodeEncodeError: if its text has a lone surrogate.
         """
+        if not self.closing:
+            self._stream.write(self._frame(packet))
+
+    def offer(self, packet: Packet) -> bool:
+        """Write a packet as one message, unless more would wait than may.
+
+        :return: False if it was not written for that.
+        :raises UnicodeEncodeError: if its text has a lone surrogate.
+        """
         if self.closing:
-            return
-        frame = packet.frame if self._plain else self._deflated(packet)
-        if frame is None:
-            message = packet.websocket_message()
-            frame = packet.frame = encode_text(message) if isinstance(message, str) else encode_binary(message)
-        if not packet.is_message:
-            frame = Kept(frame)
-        self._stream.write(frame)
+            return True
+        frame = packet.frame
+        if frame is None or not self._plain:
+            # Only what is written may be deflated: the peer's window has to see the same bytes.
+            if not self._plain and self.buffered + packet.size > self._limit:
+                return False
+            frame = self._frame(packet)
+        return self._stream.write(frame, self._limit if packet.is_message else None)
 
     def send_text(self, text: str) -> bool:
         """Write the text of a message at once, without a packet, if it is to leave as it is and there is room for it.
@@ -112,6 +121,13 @@ class WebSocketTransport:
     def send_binary(self, data: bytes) -> bool:
         """The same for a message of bytes."""
         return self._plain and not self.closing and self._stream.write(encode_binary(data), self._limit)
+
+    def _frame(self, packet: Packet) -> bytes:
+        frame = packet.frame if self._plain else self._deflated(packet)
+        if frame is None:
+            message = packet.websocket_message()
+            frame = packet.frame = encode_text(message) if isinstance(message, str) else encode_binary(message)
+        return frame if packet.is_message else Kept(frame)
 
     def _deflated(self, packet: Packet) -> bytes:
         message = packet.websocket_message()

@@ -5,6 +5,7 @@ from .choose import MODES, choose_runtime, installed_modes
 from .lane import Lane
 from .mailbox import Mailbox
 from .poller import READ, WRITE
+from .timers import TimerHandle, Timers
 
 __all__ = [
     "MODES",
@@ -19,6 +20,8 @@ __all__ = [
     "Runtime",
     "Task",
     "Timer",
+    "TimerHandle",
+    "Timers",
     "choose_runtime",
     "installed_modes",
 ]

@@ -49,6 +49,13 @@ class Runnable(Protocol):
     def run(self) -> None: ...
 
 
+class Flushable(Protocol):
+    """A stream that has kept bytes back."""
+
+    def flush(self) -> None:
+        """Write them."""
+
+
 class Relay(Protocol):
     """The I/O loop that owns adopted sockets, and the bounded pool that runs handlers."""
 
@@ -79,8 +86,8 @@ class Relay(Protocol):
     def corks(self) -> bool:
         """Whether the caller is the duty thread inside the handling of one read, so that writes wait for its end."""
 
-    def flush_later(self, flush: Callable[[], None]) -> None:
-        """Call `flush` when the handling of the current read ends, or when its handler blocks."""
+    def flush_later(self, stream: Flushable) -> None:
+        """Have a stream flush when the handling of the current read ends, or when its handler blocks."""
 
     def stats(self) -> dict[str, int]:
         """Numbers for people."""

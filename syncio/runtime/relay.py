@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from time import monotonic
 
-from .base import Lock, Runnable
+from .base import Flushable, Lock, Runnable
 from .poller import READ, Ready, Waker, make_poller
 from .timers import TimerHandle, Timers
 
@@ -26,7 +26,7 @@ logger = logging.getLogger("syncio.relay")
 
 BLOCKING = 0.005
 """A handler that takes longer than this, in seconds, blocks."""
-DEFAULT_WORKERS = 64
+DEFAULT_WORKERS = 128
 """How many handlers may block at the same time in one process of threads."""
 
 
@@ -61,7 +61,7 @@ class RelayCore:
         self._poller = make_poller()
         self._waker = Waker()
         self._timers = Timers()
-        self._dirty: deque[Callable[[], None]] = deque()
+        self._dirty: deque[Flushable] = deque()
         self._slot: list[bool] = []
         self._turn = 0
         self._wary_until = 0.0
@@ -117,9 +117,9 @@ class RelayCore:
         """Whether the caller is the duty worker, so that its writes wait for the end of the current read's handling."""
         return self._duty == self._ident()
 
-    def flush_later(self, flush: Callable[[], None]) -> None:
-        """Call `flush` when the handling of the current read ends, or when its handler blocks."""
-        self._dirty.append(flush)
+    def flush_later(self, stream: Flushable) -> None:
+        """Have a stream flush when the handling of the current read ends, or when its handler blocks."""
+        self._dirty.append(stream)
         if self._duty != self._ident():
             # The caller lost the duty after it had asked; whoever has it now may have looked already, and wait.
             self._flush_dirty()
@@ -128,10 +128,10 @@ class RelayCore:
         dirty = self._dirty
         while dirty:
             try:
-                flush = dirty.popleft()
+                stream = dirty.popleft()
             except IndexError:
                 return
-            flush()
+            stream.flush()
 
     # ------------------------------------------------------------------ the pool
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 __all__ = ["Kept", "Outbox"]
 
 CHUNK_SIZE = 262144
@@ -19,48 +17,45 @@ class Kept(bytes):
 class Outbox:
     """Pieces of bytes on their way out."""
 
-    __slots__ = ("_pieces", "size")
+    __slots__ = ("pieces", "size")
 
     def __init__(self) -> None:
-        self._pieces: deque[bytes] = deque()
+        self.pieces: list[bytes] = []
+        """Those that nobody is writing yet. Whoever adds one counts it in `size`."""
         self.size = 0
         """Bytes that wait, with those of the chunk that is being written."""
 
-    def append(self, piece: bytes) -> None:
-        """Add a piece at the end."""
-        self._pieces.append(piece)
-        self.size += len(piece)
-
     def take_chunk(self) -> bytes | None:
         """Take about as much as one write is worth; None if nothing waits. It counts in `size` until it has left."""
-        pieces = self._pieces
+        pieces = self.pieces
         if not pieces:
             return None
         if len(pieces) == 1:
-            return pieces.popleft()
-        if self.size <= CHUNK_SIZE:
-            chunk = b"".join(pieces)
-            pieces.clear()
-            return chunk
-        parts, size = [], 0
-        while pieces and size < CHUNK_SIZE:
-            parts.append(pieces.popleft())
-            size += len(parts[-1])
-        return b"".join(parts)
+            return pieces.pop()
+        count, size = len(pieces), self.size
+        if size > CHUNK_SIZE:
+            count = size = 0
+            while count < len(pieces) and size < CHUNK_SIZE:
+                size += len(pieces[count])
+                count += 1
+        chunk = b"".join(pieces[:count])
+        del pieces[:count]
+        return chunk
 
     def put_back(self, rest: bytes) -> None:
         """The end of a chunk did not leave. It must follow: it may begin in the middle of a piece."""
-        self._pieces.appendleft(Kept(rest))
+        self.pieces.insert(0, Kept(rest))
 
     def drop_oldest(self, size: int) -> int:
         """Forget the oldest pieces that may be forgotten, about `size` bytes of them; returns how many bytes."""
-        dropped, kept = 0, []
-        while self._pieces and dropped < size:
-            piece = self._pieces.popleft()
+        dropped, kept, seen = 0, [], 0
+        while seen < len(self.pieces) and dropped < size:
+            piece = self.pieces[seen]
             if isinstance(piece, Kept):
                 kept.append(piece)
             else:
                 dropped += len(piece)
-        self._pieces.extendleft(reversed(kept))
+            seen += 1
+        self.pieces[:seen] = kept
         self.size -= dropped
         return dropped

@@ -200,41 +200,51 @@ class Stream:
         :param limit: how many bytes may wait, these included; None for any number.
         :return: False if more would wait, and nothing was done.
         """
-        # One lock for all of a write that is corked; two more when the corked bytes leave.
-        with self._lock:
-            state = self._state
-            if state is CLOSED or self._closing:
-                return True
-            outbox = self._outbox
-            if outbox is None:
-                outbox = self._outbox = Outbox()
-            if limit is not None and outbox.size + len(data) > limit:
-                return False
-            outbox.append(data)
-            if state is IDLE:
-                corked = self._relay.corks()
-                self._state = CORKED if corked else WRITING
-            elif state is CORKED and outbox.size >= CORK_LIMIT and self._relay.corks():
-                self._state, corked = WRITING, False
-            else:
-                return True  # somebody is about to send it
-            chunk = None if corked else outbox.take_chunk()
-        if corked:
-            self._relay.flush_later(self._flush_corked)
+        corks = self._relay.corks()
+        # `with` would cost as much again as the lock does; there are three of them in an echo.
+        self._lock.acquire()
+        state = self._state
+        if state is CLOSED or self._closing:
+            self._lock.release()
+            return True
+        outbox = self._outbox
+        if outbox is None:
+            outbox = self._outbox = Outbox()
+        size = outbox.size + len(data)
+        if limit is not None and size > limit:
+            self._lock.release()
+            return False
+        outbox.pieces.append(data)
+        outbox.size = size
+        if state is IDLE:
+            self._state = CORKED if corks else WRITING
+        elif state is CORKED and size >= CORK_LIMIT and corks:
+            self._state, corks = WRITING, False
+        else:
+            self._lock.release()
+            return True  # somebody is about to send it
+        chunk = None if corks else outbox.take_chunk()
+        self._lock.release()
+        if corks:
+            self._relay.flush_later(self)
         else:
             self._drain(chunk)
         return True
 
-    def _flush_corked(self) -> None:
+    def flush(self) -> None:
+        """Write what was kept while a read was being handled; called by the relay."""
         self._leave(CORKED)
 
     def _leave(self, state: WriteState) -> None:
         """Write what waits, if the stream is still in that state."""
-        with self._lock:
-            if self._state is not state or self._outbox is None:
-                return
-            self._state = WRITING
-            chunk = self._outbox.take_chunk()
+        self._lock.acquire()
+        outbox = self._outbox
+        if self._state is not state or outbox is None:
+            self._lock.release()
+            return
+        self._state = WRITING
+        chunk = outbox.take_chunk()
+        self._lock.release()
         self._drain(chunk)
 
     def _drain(self, chunk: bytes | None) -> None:
@@ -247,10 +257,16 @@ class Stream:
             except OSError as exc:
                 self._fail(exc)
                 return
-            with self._lock:
-                chunk = self._sent(chunk, sent)
-                waiting, self._room = self._room, None
-                finish = self._state is IDLE and self._closing
+            self._lock.acquire()
+            if self._outbox is not None and sent == self._outbox.size and not self._is_awaited():
+                self._outbox.size = 0
+                self._state = IDLE
+                self._lock.release()
+                return
+            chunk = self._sent(chunk, sent)
+            waiting, self._room = self._room, None
+            finish = self._state is IDLE and self._closing
+            self._lock.release()
             if waiting is not None:
                 for event in waiting:
                     event.set()
@@ -258,6 +274,10 @@ class Stream:
                 break
         if finish:
             self._half_close()
+
+    def _is_awaited(self) -> bool:
+        """Whether anything but the next write depends on the end of this one."""
+        return self._closing or self._room is not None or self._watched != READ
 
     def _sent(self, chunk: bytes | None, sent: int) -> bytes | None:
         """The kernel took so many bytes of a chunk: what is to be written next, or the state in which that ends."""
@@ -322,7 +342,8 @@ class Stream:
         if linger <= 0 or not self._watched:
             self._relay.call_at(0.0, self._close_now)
             return
-        self._timer = self._relay.call_at(self._relay.now + linger, lambda: self._linger(linger, self.buffered))
+        left = self.buffered
+        self._timer = self._relay.call_at(self._relay.now + linger, lambda: self._linger(linger, left))
         if drained:
             self._half_close()
 

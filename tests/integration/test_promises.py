@@ -12,7 +12,7 @@ from tests.servers.kinds import KINDS, Kind
 from tests.servers.process import ServerProcess, wait_until
 
 BUSY_KINDS = tuple(kind for kind in KINDS if kind.name in ("gunicorn-gthread", "gunicorn-gevent", "werkzeug"))
-POOL = 64
+POOL = 128
 """Handlers that may block at once in a process of threads (`syncio.runtime.relay.DEFAULT_WORKERS`)."""
 AT_ONCE = 0.5
 """Seconds in which a message must come back that nothing holds up."""

@@ -40,6 +40,13 @@ class Wire:
         self._there.close()
 
 
+class Kept:
+    """Stands where a stream does that has kept bytes back."""
+
+    def __init__(self, flush: Callable[[], object]) -> None:
+        self.flush = flush
+
+
 @pytest.fixture
 def wire(relay: Relay) -> Iterator[Callable[[Callable[[], object]], Wire]]:
     """Makes wires."""
@@ -389,8 +396,8 @@ def test_flushes_wait_for_the_end_of_a_reads_handling(runtime: Runtime, relay: R
     done = runtime.event()
 
     def act() -> None:
-        relay.flush_later(lambda: seen.append("first"))
-        relay.flush_later(lambda: (seen.append("second"), done.set()))
+        relay.flush_later(Kept(lambda: seen.append("first")))
+        relay.flush_later(Kept(lambda: (seen.append("second"), done.set())))
         seen.append("handled")
 
     wire(act).ring()
@@ -405,7 +412,7 @@ def test_flushes_of_a_timer_wait_for_its_end(runtime: Runtime, relay: Relay) -> 
 
     def act() -> None:
         assert relay.corks()
-        relay.flush_later(lambda: (seen.append("flushed"), done.set()))
+        relay.flush_later(Kept(lambda: (seen.append("flushed"), done.set())))
         seen.append("fired")
 
     relay.call_at(0.0, act)
@@ -416,7 +423,7 @@ def test_flushes_of_a_timer_wait_for_its_end(runtime: Runtime, relay: Relay) -> 
 def test_blocking_handler_breaks_its_cork(runtime: Runtime, relay: Relay, wire: Wires) -> None:
     """What a handler wants flushed leaves when it blocks, not when it ends."""
     flushed = runtime.event()
-    work = Work(runtime, act=lambda: relay.flush_later(flushed.set))
+    work = Work(runtime, act=lambda: relay.flush_later(Kept(flushed.set)))
     wire(lambda: relay.call_inline(work)).ring()
     assert flushed.wait(PATIENCE)
     assert not work.ended.is_set() and not relay.corks()
@@ -431,7 +438,7 @@ def test_flush_that_comes_after_the_handover_is_not_lost(runtime: Runtime, relay
         assert relay.corks()
         assert turn(runtime, relay)  # another worker is on duty, and waits
         assert not relay.corks()
-        relay.flush_later(flushed.set)
+        relay.flush_later(Kept(flushed.set))
 
     work = Work(runtime, act)
     wire(lambda: relay.call_inline(work)).ring()
