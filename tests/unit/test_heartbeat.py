@@ -155,7 +155,7 @@ def test_check_may_cancel(runtime: Runtime, monitor: Monitor) -> None:
 
 
 def test_check_may_watch(runtime: Runtime, monitor: Monitor) -> None:
-    """A check may begin other watches, also one that is due already."""
+    """A check may begin other watches, also one that is due already: it is asked in this turn or the next."""
     asked, start = Asked(), runtime.now() + FAR
 
     def check(now: float) -> None:
@@ -163,7 +163,9 @@ def test_check_may_watch(runtime: Runtime, monitor: Monitor) -> None:
 
     monitor.watch(start, check)
     monitor.run_due(start)
+    monitor.run_due(start)
     assert asked.names == ["inner"]
+    assert len(monitor) == 0
 
 
 def test_cancelling_lets_go(runtime: Runtime, monitor: Monitor) -> None:
@@ -197,8 +199,22 @@ def test_check_that_raises_ends_alone(runtime: Runtime, monitor: Monitor, caplog
     assert asked.names == ["before", "after"]
     assert len(caplog.records) == 1 and "no answer" in caplog.text
     assert bad.check is None and len(monitor) == 1
-    monitor.run_due(start + 1)
-    assert asked.names == ["before", "after", "before"]
+
+
+def test_check_that_is_due_again_at_once(runtime: Runtime, monitor: Monitor) -> None:
+    """In one turn each is asked once, also if its next deadline has come already: the relay must go on."""
+    asked, start = Asked(), runtime.now() + FAR
+
+    def check(now: float) -> float | None:
+        asked.names.append("again")
+        return now if len(asked.names) < 100 else None
+
+    monitor.watch(start, check)
+    monitor.watch(start, asked.once("other"))
+    monitor.run_due(start)
+    assert asked.names == ["again", "other"]
+    monitor.run_due(start)
+    assert asked.names == ["again", "other", "again"]
 
 
 @pytest.mark.parametrize("lateness", [-1.0, 0.0, TOLERANCE])

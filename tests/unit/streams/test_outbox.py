@@ -9,11 +9,17 @@ import pytest
 from syncio.streams.outbox import CHUNK_SIZE, Kept, Outbox
 
 
+def add(outbox: Outbox, piece: bytes) -> None:
+    """Have one more piece wait, behind all others."""
+    outbox.pieces.append(piece)
+    outbox.size += len(piece)
+
+
 def filled(*pieces: bytes) -> Outbox:
     """An outbox in which these wait."""
     outbox = Outbox()
     for piece in pieces:
-        outbox.append(piece)
+        add(outbox, piece)
     return outbox
 
 
@@ -87,7 +93,7 @@ def test_what_is_put_back_leaves_first() -> None:
     """The rest of a chunk goes before what was added while it was written."""
     outbox = filled(b"abc")
     outbox.take_chunk()
-    outbox.append(b"def")
+    add(outbox, b"def")
     outbox.size -= 1
     outbox.put_back(b"bc")
     assert outbox.size == 5
@@ -132,7 +138,7 @@ def test_begun_piece_is_never_dropped() -> None:
     """The rest of what was written in part must follow, or the peer could not read what comes after it."""
     outbox = filled(b"begun")
     outbox.take_chunk()
-    outbox.append(b"waits")
+    add(outbox, b"waits")
     outbox.size -= 2
     outbox.put_back(b"gun")
     assert outbox.drop_oldest(1000) == 5
@@ -144,7 +150,7 @@ def test_drop_during_a_write_leaves_the_chunk_alone() -> None:
     """What is being written counts, and cannot be dropped."""
     outbox = filled(b"leaving")
     chunk = outbox.take_chunk()
-    outbox.append(b"waits")
+    add(outbox, b"waits")
     assert outbox.size == 12
     assert outbox.drop_oldest(1000) == 5
     assert outbox.size == 7
@@ -163,7 +169,7 @@ def test_account_is_exact(seed: int) -> None:
         act = source.random()
         if act < 0.6:
             piece = number.to_bytes(4, "big") * source.choice((1, 2, 10, 5000))
-            outbox.append(Kept(piece) if source.random() < 0.2 else piece)
+            add(outbox, Kept(piece) if source.random() < 0.2 else piece)
             added += len(piece)
         elif act < 0.9:
             chunk = outbox.take_chunk()
