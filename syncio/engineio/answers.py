@@ -8,14 +8,14 @@ import importlib
 import json
 import zlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = ["Answer", "Refused", "compress", "error", "text"]
 
 Headers = tuple[tuple[str, str], ...]
 
+STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 UNSUPPORTED_VERSION = 5
 ERRORS = {
     0: (400, "Transport unknown"),
@@ -28,8 +28,7 @@ ERRORS = {
 """The protocol's error codes: HTTP status and message."""
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """A complete HTTP answer.
 
     :param status: the status code.
@@ -44,11 +43,11 @@ class Answer:
     @property
     def status_line(self) -> str:
         """Code and reason, as WSGI wants it."""
-        return f"{self.status} {HTTPStatus(self.status).phrase}"
+        return STATUS_LINES[self.status]
 
     def with_headers(self, headers: Iterable[tuple[str, str]]) -> Answer:
         """The same with more header fields."""
-        return replace(self, headers=(*self.headers, *headers))
+        return self._replace(headers=(*self.headers, *headers))
 
     def wsgi_headers(self) -> list[tuple[str, str]]:
         """All header fields, as WSGI wants them."""
@@ -130,7 +129,7 @@ def compress(answer: Answer, accepted: str, threshold: int) -> Answer:
     name = choose_encoding(accepted)
     if name is None:
         return answer
-    return replace(answer, body=ENCODERS[name](answer.body), headers=(*answer.headers, ("Content-Encoding", name)))
+    return answer._replace(body=ENCODERS[name](answer.body), headers=(*answer.headers, ("Content-Encoding", name)))
 
 
 def choose_encoding(accepted: str) -> str | None:
