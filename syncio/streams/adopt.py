@@ -89,6 +89,8 @@ class _Host:
         """Take the connection over from a server of threads, or of greenlets."""
         if self.runs_greenlets:
             fd = self._sock.detach()
+            if fd < 0:
+                raise OSError(errno.EBADF, "the connection is closed already")
             return Taken(raw_socket(fd), self._read_ahead())
         fd = os.dup(self._sock.fileno())
         try:
@@ -99,7 +101,7 @@ class _Host:
         return Taken(raw_socket(fd), self._read_ahead())
 
     def _read_ahead(self) -> bytes:
-        # The server's socket cannot deliver any more, so this is what its buffers hold, and never waits.
+        # The server's socket cannot deliver any more, or only what is there: this never waits.
         with contextlib.suppress(OSError, ValueError, AttributeError):
             return self._leftover()
         return b""
@@ -112,7 +114,8 @@ class _TlsHost(_Host):
 
     def take(self) -> Taken:
         """Use the server's TLS socket for as long as the connection lasts."""
-        return Taken(TlsSocket(self._sock), b"", held=True)
+        sock = TlsSocket(self._sock)
+        return Taken(sock, self._read_ahead(), held=True)
 
 
 class _UpgradedHost(_Host):

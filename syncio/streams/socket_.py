@@ -76,6 +76,7 @@ class Stream:
         "_closing",
         "_fd",
         "_lock",
+        "_now",
         "_outbox",
         "_paused",
         "_receiver",
@@ -92,6 +93,7 @@ class Stream:
     def __init__(self, runtime: Runtime, sock: SocketLike) -> None:
         self._relay: Relay = runtime.relay()
         self._lock = runtime.lock()
+        self._now = runtime.now
         self._sock = sock
         self._fd = sock.fileno()
         self._send = sock.send
@@ -122,15 +124,16 @@ class Stream:
     # ------------------------------------------------------------------ reading
 
     def start(self, receiver: Receiver) -> None:
-        """Have the relay read from now on.
+        """Have the relay read from now on. If the stream lingers already, what is read is forgotten.
 
         :raises BrokenStream: if the socket is unusable already.
         """
         with self._lock:
             # Under the lock, because a write that failed may be closing the descriptor, whose number is then another's.
-            if self._closing or self._state is CLOSED:
+            if self._state is CLOSED or (self._closing and self._timer is None):
                 raise BrokenStream("the connection broke before it was read")
-            self._receiver = receiver
+            if not self._closing:
+                self._receiver = receiver
             self._watched = READ | (WRITE if self._state is BLOCKED else 0)
             try:
                 self._relay.watch(self._fd, self._watched, self.ready)
@@ -140,7 +143,9 @@ class Stream:
 
     def hand_over(self, receiver: Receiver) -> None:
         """Give what comes from now on to another receiver."""
-        self._receiver = receiver
+        with self._lock:
+            if not self._closing:
+                self._receiver = receiver
 
     def pause(self) -> None:
         """Read nothing until `resume`; the kernel's buffers push back on the peer."""
@@ -185,9 +190,19 @@ class Stream:
             self._end(exc)
             return
         if not data:
-            self._end(None)
+            if not self._has_last_words(found):
+                self._end(None)
         elif self._receiver is not None:
             self._receiver.data_received(data)
+
+    def _has_last_words(self, found: int) -> bool:
+        """The peer has closed its direction: whether it may still read what waits for it here, and is let."""
+        with self._lock:
+            if not self._closing or not self.buffered or found & ~(READ | WRITE):
+                return False
+            self._paused = True
+            self._rewatch()
+            return True
 
     # ------------------------------------------------------------------ writing
 
@@ -302,24 +317,30 @@ class Stream:
         :return: how many bytes were forgotten.
         """
         with self._lock:
-            return self._outbox.drop_oldest(size) if self._outbox is not None else 0
+            dropped = self._outbox.drop_oldest(size) if self._outbox is not None else 0
+            waiting, self._room = self._room, None
+        for event in waiting or ():
+            event.set()
+        return dropped
 
     def wait_for_room(self, limit: int, event: Event, timeout: float | None) -> bool:
         """Block until fewer than `limit` bytes wait.
 
+        :param limit: in bytes; -1 waits for the end of the stream, with the time in which it lingers.
         :param event: a new event of the caller's runtime.
         :param timeout: seconds; None waits as long as the stream lives.
         :return: whether there is room; False after the time-out or the end of the stream.
         """
+        until = None if timeout is None else self._now() + timeout
         while True:
             with self._lock:
-                if self._state is CLOSED or self._closing:
+                if self._state is CLOSED or (self._closing and limit >= 0):
                     return False
                 if self.buffered < limit:
                     return True
                 event.clear()
                 self._room = [*(self._room or ()), event]
-            if not event.wait(timeout):
+            if not event.wait(None if until is None else max(0.0, until - self._now())):
                 return False
 
     # ------------------------------------------------------------------ the end
@@ -336,28 +357,29 @@ class Stream:
                 return
             self._closing = True
             self._paused = False
-            self._receiver = _Nobody
             drained = self._state is IDLE
             self._rewatch()
-        if linger <= 0 or not self._watched:
+            self._receiver = _Nobody
+            if linger > 0:
+                left = self.buffered
+                self._timer = self._relay.call_at(self._now() + linger, lambda: self._linger(linger, left))
+        if linger <= 0:
             self._relay.call_at(0.0, self._close_now)
-            return
-        left = self.buffered
-        self._timer = self._relay.call_at(self._relay.now + linger, lambda: self._linger(linger, left))
-        if drained:
+        elif drained:
             self._half_close()
 
     def _linger(self, seconds: float, left: int) -> None:
         """The time is over; but as long as bytes leave, it starts again."""
         waiting = self.buffered
         if 0 < waiting < left:
-            self._timer = self._relay.call_at(self._relay.now + seconds, lambda: self._linger(seconds, waiting))
+            self._timer = self._relay.call_at(self._now() + seconds, lambda: self._linger(seconds, waiting))
         else:
             self._close_now()
 
     def _half_close(self) -> None:
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)
+        self.resume()  # if the peer has closed its direction, reading that again ends the stream
 
     def _close_now(self) -> None:
         # Only here, on the duty worker, is the descriptor closed, so that it is never reused under a read.

@@ -46,9 +46,12 @@ class TlsSocket:
         """
         with self._lock:
             try:
-                return int(self._sock.send(data))
+                sent = int(self._sock.send(data))
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as exc:
                 raise BlockingIOError from exc
+        if not sent and data:
+            raise BlockingIOError  # gevent's says 0
+        return sent
 
     def fileno(self) -> int:
         """The descriptor, for watching."""

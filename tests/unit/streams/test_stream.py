@@ -470,7 +470,6 @@ def test_no_room_in_time(wire: Wire) -> None:
     assert wire.runtime.now() - began >= BRIEF * 0.9
 
 
-@pytest.mark.xfail(strict=True, reason="each byte that leaves gives the waiting its whole time again")
 def test_time_for_room_is_the_time_of_the_whole(wire: Wire) -> None:
     """The time-out is over when it is over, also if the peer reads a little now and then."""
     wire.stream.write(PIECE * 40)
@@ -482,7 +481,6 @@ def test_time_for_room_is_the_time_of_the_whole(wire: Wire) -> None:
     assert waiter.answers == [False]
 
 
-@pytest.mark.xfail(strict=True, reason="nobody is woken by room that was made by dropping")
 def test_dropping_makes_room(wire: Wire) -> None:
     """Room is room: whoever waits for it is let go when what waited was forgotten."""
     wire.fill()
@@ -492,7 +490,6 @@ def test_dropping_makes_room(wire: Wire) -> None:
     assert waiter.answer() is True
 
 
-@pytest.mark.xfail(strict=True, reason="who waits for the end is let go by the first bytes that leave after a close")
 def test_waiting_for_the_end_outlasts_the_lingering(wire: Wire) -> None:
     """No limit can be met by less than nothing: so is the end waited for, which a lingering stream has before it."""
     wire.stream.write(PIECE * 40)
@@ -692,6 +689,28 @@ def test_close_before_the_start(connect: Connect) -> None:
     assert wire.peer.read_to_end() == b"bye"
 
 
+def test_linger_before_the_start(connect: Connect) -> None:
+    """A stream that is closed before it is read lingers too: everything leaves, and its receiver is told nothing."""
+    wire = connect()
+    written = wire.fill()
+    wire.stream.close(PATIENCE)
+    wire.start()
+    wire.peer.send(b"x")
+    assert wire.peer.read_to_end() == written
+    wire.peer.close()
+    assert wire.is_gone()
+    assert wire.receiver.pieces == [] and wire.receiver.errors == []
+
+
+def test_linger_begins_with_the_close(wire: Wire) -> None:
+    """However long the relay has had nothing to do before."""
+    written = wire.fill()
+    wire.turn()
+    wire.runtime.relay().now -= 1000
+    wire.stream.close(PATIENCE)
+    assert wire.peer.read_to_end() == written
+
+
 def test_close_from_everywhere_is_one_close(connect: Connect) -> None:
     """Any number of closes, of ours and of the peer, give the descriptor back once: it may be another's by then."""
     for _ in range(20):
@@ -805,7 +824,6 @@ def test_linger_lasts_as_long_as_bytes_leave(wire: Wire) -> None:
     assert wire.runtime.now() - began > linger * 1.5
 
 
-@pytest.mark.xfail(strict=True, reason="a peer that only has no more to say loses what it was about to read")
 @pytest.mark.parametrize("kind", KINDS)
 def test_linger_goes_on_for_a_peer_that_only_reads(connect: Connect, kind: str) -> None:
     """Our last words wait for a peer that has closed its own direction and reads on."""
@@ -817,7 +835,6 @@ def test_linger_goes_on_for_a_peer_that_only_reads(connect: Connect, kind: str) 
     assert wire.peer.read_to_end() == written
 
 
-@pytest.mark.xfail(strict=True, reason="a receiver that comes after the close is told what still comes")
 def test_nobody_takes_over_a_closed_stream(wire: Wire) -> None:
     """After a close nobody is told anything, also who is given the stream then."""
     second = Recorder(wire.runtime)
