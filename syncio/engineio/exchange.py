@@ -267,9 +267,7 @@ class Exchange:
             body = self._read_post(socket, request, environ)
             decoded = decode_payload(body, self._server.config.max_packets_per_payload)
             end = reason.TRANSPORT_ERROR if decoded.error is not None else None
-            # Where a server has but one thread, a handler that blocks must not have it.
-            may_wait = bool(environ.get("wsgi.multithread")) or self._server.async_mode == "gevent"
-            taken = socket.payload_received(decoded.packets, end, may_wait)
+            taken = socket.payload_received(decoded.packets, end)
         finally:
             socket.end_post()
         if not taken:

@@ -219,13 +219,10 @@ class Socket:
             return reason.TRANSPORT_ERROR  # only the server pings
         return None  # stray ones are ignored
 
-    def payload_received(
-        self, packets: Sequence[tuple[PacketType, str | bytes]], end: str | None, may_wait: bool = False
-    ) -> bool:
+    def payload_received(self, packets: Sequence[tuple[PacketType, str | bytes]], end: str | None) -> bool:
         """A POST brought packets.
 
         :param end: the reason for which the session ends behind them, if it does.
-        :param may_wait: whether the caller may run handlers itself, if they are short.
         :return: whether all of them were taken.
         """
         machine = self.machine
@@ -245,7 +242,7 @@ class Socket:
         ):
             items.append(Farewell(end))
         if items:
-            self.lane.put(items, self.lane.relay.call_here if may_wait else None)
+            self.lane.put(items)
             self._settle()
         return end is None or end == reason.CLIENT_DISCONNECT
 

@@ -80,9 +80,6 @@ class Relay(Protocol):
     def call_inline(self, work: Runnable) -> None:
         """From the duty thread: run `work` here if the pool can replace this thread, else submit it."""
 
-    def call_here(self, work: Runnable) -> None:
-        """From any thread that may wait for it a little: run `work` here if that will be short, else submit it."""
-
     def corks(self) -> bool:
         """Whether the caller is the duty thread inside the handling of one read, so that writes wait for its end."""
 

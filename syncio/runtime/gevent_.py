@@ -61,10 +61,6 @@ class GeventRelay(RelayCore):
     def corks(self) -> bool:
         return self._duty is getcurrent()
 
-    def call_here(self, work: Runnable) -> None:
-        """From the greenlet of a request: run `work` here. It may block, as other code of a request may."""
-        work.run()
-
     # ------------------------------------------------------------------ workers
 
     def _start_worker(self, job: Runnable) -> None:

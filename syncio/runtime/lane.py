@@ -53,7 +53,7 @@ class Lane:
     def put(self, items: list[Any], run: Callable[[Runnable], None] | None = None) -> bool:
         """Append items in order and have them run.
 
-        :param run: `submit`, `call_inline` or `call_here` of the relay; None for `submit`.
+        :param run: `submit` or `call_inline` of the relay; None for `submit`.
         :return: whether the lane is full now.
         """
         with self._lock:

@@ -17,12 +17,6 @@ SPIN = 2e-5
 """Seconds for which the loop looks again and again before it sleeps. To sleep and be woken costs about as much."""
 MOST_VAIN = 10
 """After looking in vain once, twice, ... the loop sleeps 2, 4, ... times without looking, but 2 ** 10 times at most."""
-TURN = 0.002
-"""Seconds that a request waits for its turn to run a handler itself."""
-HELD_UP = 0.05
-"""A request that has run a handler for longer than this, in seconds, was held up by it."""
-ALOOF = 10.0
-"""Seconds for which requests run no handlers then."""
 QUIET_TICKS = 40
 """After so many looks without a handler the sentinel sleeps until the next one."""
 IDLE = 10.0
@@ -45,8 +39,6 @@ class ThreadRelay(RelayCore):
         self._sleeps = 0  # how often it sleeps before it spins again
         self._idle = 0  # threads that wait for a job, less the jobs that wait for a thread
         self._threads = 0
-        self._guest = threading.Lock()  # held by the request that runs a handler itself
-        self._aloof_until = 0.0
         self._sentinel_sleeps = True
         self._handler_seen = threading.Event()
         threading.Thread(target=self._sentinel, name="syncio-sentinel", daemon=True).start()
@@ -54,24 +46,6 @@ class ThreadRelay(RelayCore):
 
     def corks(self) -> bool:
         return self._duty == threading.get_ident()
-
-    def call_here(self, work: Runnable) -> None:
-        """From the thread of a request: run `work` here, which saves two switches of threads, or submit it.
-
-        One request at a time may do so, and none for a while after a handler has held one up: whatever the handlers
-        do, they hold one thread of the WSGI server at most, and rarely that.
-        """
-        if time.monotonic() < self._aloof_until or not self._guest.acquire(timeout=TURN):
-            self.submit(work)
-            return
-        began = time.monotonic()
-        try:
-            work.run()
-        finally:
-            ended = time.monotonic()
-            if ended - began > HELD_UP:
-                self._aloof_until = ended + ALOOF
-            self._guest.release()
 
     # ------------------------------------------------------------------ workers
 
@@ -139,7 +113,6 @@ class ThreadRelay(RelayCore):
     def abandon(self) -> None:
         # Whoever held the lock in the parent will not release it here.
         self._lock = threading.Lock()
-        self._guest = threading.Lock()
         super().abandon()
 
     def stats(self) -> dict[str, int]:

@@ -546,23 +546,3 @@ def test_stop_inside_a_handler_ends_the_loop(runtime: Runtime, relay: Relay, wir
     fired = runtime.event()
     relay.call_at(0.0, fired.set)
     assert not fired.wait(MOMENT)
-
-
-def test_a_request_runs_short_work_itself(runtime: Runtime, relay: Relay) -> None:
-    """`call_here` returns when the work is done, by the caller itself."""
-    seen: list[object] = []
-    relay.call_here(Call(lambda: seen.append(relay._ident())))
-    assert seen == [relay._ident()]
-
-
-def test_call_here_lets_out_what_its_work_raises(runtime: Runtime, relay: Relay) -> None:
-    """And it can be called again after that."""
-
-    def fail() -> None:
-        raise ValueError("the test's")
-
-    with pytest.raises(ValueError, match="the test's"):
-        relay.call_here(Call(fail))
-    seen: list[object] = []
-    relay.call_here(Call(lambda: seen.append(relay._ident())))
-    assert seen == [relay._ident()]

@@ -134,34 +134,6 @@ def test_stop_ends_all_threads(relay: ThreadRelay, runtime: Runtime) -> None:
     assert eventually(runtime, lambda: relay.stats()["threads"] == 0)
 
 
-def test_one_request_at_a_time_runs_work_itself(runtime: Runtime, relay: ThreadRelay) -> None:
-    """While work holds one request up, that of the others goes to the pool."""
-    work = Work(runtime)
-    guest = runtime.spawn(relay.call_here, work)
-    assert work.begun.wait(PATIENCE)
-    seen: list[str] = []
-    done = runtime.event()
-    relay.call_here(Call(lambda: (seen.append(threading.current_thread().name), done.set())))
-    assert done.wait(PATIENCE)
-    assert seen == ["syncio-worker"]
-    work.release.set()
-    guest.join(PATIENCE)
-
-
-@pytest.mark.parametrize(("held_up", "here"), [(0.0, False), (PATIENCE, True)])
-def test_requests_run_no_work_after_one_was_held_up(
-    monkeypatch: pytest.MonkeyPatch, runtime: Runtime, relay: ThreadRelay, held_up: float, here: bool
-) -> None:
-    """Work that takes too long sends what comes after it to the pool."""
-    monkeypatch.setattr(threads, "HELD_UP", held_up)
-    relay.call_here(Call(lambda: None))
-    seen: list[bool] = []
-    done = runtime.event()
-    relay.call_here(Call(lambda: (seen.append(threading.current_thread().name != "syncio-worker"), done.set())))
-    assert done.wait(PATIENCE)
-    assert seen == [here]
-
-
 @pytest.mark.parametrize(("wariness", "corks"), [(3600.0, [False, False]), (0.0, [True, True])])
 @pytest.mark.parametrize("inline", [True, False])
 def test_handlers_go_to_the_pool_for_a_while_after_one_has_blocked(
