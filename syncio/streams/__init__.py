@@ -2,6 +2,7 @@
 
 from .adopt import Host, Released, Taken, find_host
 from .outbox import Kept
-from .socket_ import Receiver, Stream
+from .receiver import Receiver
+from .socket_ import Stream
 
 __all__ = ["Host", "Kept", "Receiver", "Released", "Stream", "Taken", "find_host"]

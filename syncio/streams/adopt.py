@@ -16,7 +16,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-from .socket_ import RawSocket, SocketLike, raw_socket
+from .raw import RawSocket, SocketLike, raw_socket
 from .tls import TlsSocket
 
 __all__ = ["Host", "Released", "Taken", "find_host"]

@@ -8,41 +8,21 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-from _socket import socket as RawSocket
 from enum import Enum
-from typing import Protocol
 
 from ..errors import BrokenStream, ClosedStream, StreamError
 from ..runtime import READ, WRITE, Event, Relay, Runtime, Timer
 from .outbox import Outbox
+from .raw import SocketLike
+from .receiver import NOBODY, Receiver
 
-__all__ = ["RawSocket", "Receiver", "Stream", "WriteState", "raw_socket"]
+__all__ = ["Stream", "WriteState"]
 
 READ_SIZE = 65536
 """Bytes taken by one read."""
 CORK_LIMIT = 65536
 """Bytes that may wait for the end of a read's handling before they are written in its middle."""
 ONLY_WRITE = WRITE
-
-
-class SocketLike(Protocol):
-    """What a stream needs of a socket. A call that would block raises BlockingIOError."""
-
-    def recv(self, size: int, /) -> bytes: ...
-    def send(self, data: bytes, /) -> int: ...
-    def fileno(self) -> int: ...
-    def shutdown(self, how: int, /) -> None: ...
-    def close(self) -> None: ...
-
-
-class Receiver(Protocol):
-    """Who is told what a stream brings; both methods are called on the relay's duty worker, one at a time."""
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes came."""
-
-    def stream_ended(self, error: StreamError) -> None:
-        """The stream ended and is closed; called once, and not after `Stream.close`."""
 
 
 class WriteState(Enum):
@@ -56,13 +36,6 @@ class WriteState(Enum):
 
 
 IDLE, CORKED, WRITING, BLOCKED, CLOSED = WriteState
-
-
-def raw_socket(fd: int) -> RawSocket:
-    """A non-blocking socket object over a descriptor, untouched by monkey-patching; it owns the descriptor."""
-    sock = RawSocket(fileno=fd)
-    sock.setblocking(False)
-    return sock
 
 
 class Stream:
@@ -359,7 +332,7 @@ class Stream:
             self._paused = False
             drained = self._state is IDLE
             self._rewatch()
-            self._receiver = _Nobody
+            self._receiver = NOBODY
             if linger > 0:
                 left = self.buffered
                 self._timer = self._relay.call_at(self._now() + linger, lambda: self._linger(linger, left))
@@ -413,7 +386,7 @@ class Stream:
 
     def _end(self, exc: OSError | None) -> None:
         with self._lock:
-            receiver, self._receiver = self._receiver, _Nobody
+            receiver, self._receiver = self._receiver, NOBODY
             self._closing = True
         if exc is None:
             error: StreamError = ClosedStream("the peer closed the connection")
@@ -423,18 +396,3 @@ class Stream:
         self._close_now()
         if receiver is not None:
             receiver.stream_ended(error)
-
-
-class _NobodyListens:
-    """The receiver of a stream that was closed here."""
-
-    __slots__ = ()
-
-    def data_received(self, data: bytes) -> None:
-        """Forget it."""
-
-    def stream_ended(self, error: StreamError) -> None:
-        """Forget it."""
-
-
-_Nobody = _NobodyListens()

@@ -17,7 +17,7 @@ from syncio.errors import StreamError
 from syncio.runtime import Runtime
 from syncio.streams import Stream
 from syncio.streams.adopt import _dead_descriptor
-from syncio.streams.socket_ import RawSocket
+from syncio.streams.raw import RawSocket
 
 from ..runtime.kinds import MODES_HERE, PATIENCE, eventually, fresh_runtime
 

@@ -23,7 +23,7 @@ from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped
 from syncio.runtime import Runtime
 from syncio.streams import Host, Released, Stream, Taken, find_host
 from syncio.streams.adopt import is_gevent_socket
-from syncio.streams.socket_ import RawSocket
+from syncio.streams.raw import RawSocket
 from syncio.streams.tls import TlsSocket
 
 from ..runtime.kinds import MODES_HERE, PATIENCE, eventually

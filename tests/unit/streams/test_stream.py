@@ -11,7 +11,8 @@ import pytest
 from syncio.errors import BrokenStream, StreamError
 from syncio.runtime import Runtime
 from syncio.streams import Kept, Stream
-from syncio.streams.socket_ import CORK_LIMIT, READ_SIZE, RawSocket, raw_socket
+from syncio.streams.raw import RawSocket, raw_socket
+from syncio.streams.socket_ import CORK_LIMIT, READ_SIZE
 
 from ..runtime.kinds import PATIENCE, Work, eventually
 from .conftest import PIECE, Connect, Recorder, Wire, raw_pair
