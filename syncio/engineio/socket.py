@@ -348,14 +348,7 @@ class Socket:
         with self._lock:
             waiting, self.machine.poll = self.machine.poll, None
         # What waits goes first. Only when nothing is left do senders write to the WebSocket themselves.
-        while True:
-            with self._lock:
-                packets = self.machine.take()
-                if not packets:
-                    if self.machine.transport is not TransportState.WEBSOCKET:
-                        self.machine.upgraded()
-                    self.websocket, self._upgrade = websocket, None
-                    break
+        while packets := self._take_or_switch(websocket):
             for packet in packets:
                 websocket.send(packet)
         if self.closed:
@@ -365,6 +358,15 @@ class Socket:
         if waiting is not None:
             # It came after the probe and did not wait for its answer: polling is over, as for every GET from now on.
             waiting.refuse(error(3, "a WebSocket carries this session").answer)
+
+    def _take_or_switch(self, websocket: WebSocketTransport) -> list[Packet]:
+        with self._lock:
+            packets = self.machine.take()
+            if not packets:
+                if self.machine.transport is not TransportState.WEBSOCKET:
+                    self.machine.upgraded()
+                self.websocket, self._upgrade = websocket, None
+            return packets
 
     # ------------------------------------------------------------------ heartbeat
 
