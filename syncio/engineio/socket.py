@@ -30,7 +30,7 @@ __all__ = ["Socket"]
 LANE_LIMIT = 256
 """Messages that may wait for one session's handler before its reading stops."""
 SETTLE = 0.01
-"""Seconds for which the answer to a POST waits for its handlers."""
+"""Seconds for which the answer to a POST of several messages waits for its handlers."""
 NOOP_DELAY = 0.02
 """Seconds for which a GET in the middle of an upgrade waits for its end."""
 
@@ -243,7 +243,8 @@ class Socket:
             items.append(Farewell(end))
         if items:
             self.lane.put(items)
-            self._settle()
+            if len(items) > 1:
+                self._settle()
         return end is None or end == reason.CLIENT_DISCONNECT
 
     def _handle(self, item: Any) -> None:
@@ -298,7 +299,7 @@ class Socket:
             self.machine.posting = False
 
     def _settle(self) -> None:
-        """Give the handlers a moment, so that what they send to what was posted is there for the next GET."""
+        """Give the handlers a moment, so that one GET brings what they send to all that was posted."""
         if self.lane.is_busy:
             idle = self.server.runtime.event()
             if self.lane.when_idle(idle.set):
