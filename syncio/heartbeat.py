@@ -8,6 +8,7 @@ There is no task and no timer while nothing is watched, and one timer however mu
 from __future__ import annotations
 
 import logging
+import math
 import weakref
 from collections.abc import Callable
 
@@ -20,6 +21,9 @@ logger = logging.getLogger("syncio.heartbeat")
 Check = Callable[[float], "float | None"]
 """Called with the monotonic time; returns the next deadline, or None to end the watch. Must not block."""
 
+SLOT = 0.05
+"""Seconds: deadlines that lie closer together are looked at together, at the end of that time. Ten thousand clients
+are woken for twenty times a second then, and their answers come together."""
 TOLERANCE = 0.25
 """Seconds by which this process may be late before it is taken to have been asleep itself."""
 MOST_LENIENT = 60.0
@@ -106,7 +110,10 @@ class Monitor:
     def _set_timer(self) -> None:
         with self._lock:
             earliest = self._deadlines.next_deadline()
-            if earliest is None or (self._timer is not None and self._timer_at <= earliest):
+            if earliest is None:
+                return
+            earliest = math.ceil(earliest / SLOT) * SLOT
+            if self._timer is not None and self._timer_at <= earliest:
                 return
             old, self._timer_at = self._timer, earliest
             self._timer = self._runtime.relay().call_at(self._timer_at, self._wake)
