@@ -28,7 +28,7 @@ TASKS = {"threading", "_thread", "queue", "gevent", "greenlet", "select", "selec
 SOCKETS = {"socket", "_socket", "ssl", "socketserver"}
 BANNED = {"asyncio", "pickle", "marshal", "shelve"}
 PATTERNS = {"re"}  # a regular expression over a peer's bytes can take for ever
-PURE = ("websocket", "engineio.packet", "engineio.payload", "engineio.session")
+PURE = ("websocket", "engineio.packet", "engineio.payload", "engineio.session", "engineio.client.session")
 
 # Who may import what the others may not. A longer list needs a better reason.
 PERMITS = {
