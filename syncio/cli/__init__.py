@@ -1,6 +1,7 @@
-"""The ``syncio`` command: a demo, a server for any WSGI application, and a doctor for one.
+"""The ``syncio`` command: a demo, a server for any WSGI application, a doctor for one, and a client.
 
-Exit codes: 0 for a clean end, 1 if the doctor found something broken, 2 if a command could not start.
+Exit codes: 0 for a clean end, 1 if the doctor found something broken or the client lost its connection, 2 if a command
+could not start.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from . import demo, doctor, run
+from . import connect, demo, doctor, run
 from .problem import CANNOT_START, Problem
 
 __all__ = ["main"]
@@ -39,6 +40,6 @@ def _parser() -> argparse.ArgumentParser:
     version = f"syncio {__version__} (Python {platform.python_version()})"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
-    for command in (demo, run, doctor):
+    for command in (demo, run, doctor, connect):
         command.add_parser(commands)
     return parser

@@ -170,7 +170,7 @@ class Exchange:
                     "out, or use a server of greenlets (gunicorn -k gevent module:app)"
                 ),
             )
-        socket = Socket(server, server.generate_id(), websocket)
+        socket = server.socket_class(server, server.generate_id(), websocket)
         if not server.admit(socket):
             server.count("rejected")
             raise Refused(

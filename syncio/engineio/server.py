@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, overload
 
 from ..runtime import Task, choose_runtime, installed_modes
@@ -39,6 +39,7 @@ class Server:
 
     reason = reason
     event_names = EVENTS
+    socket_class = Socket
 
     def __init__(self, **options: Any) -> None:
         self.config = ServerConfig.of(options)
@@ -350,7 +351,12 @@ def _logger(wanted: bool | logging.Logger) -> logging.Logger:
 
 
 def _own_packet(pkt: Any, codec: Any) -> Packet:
-    if pkt.__class__ is Packet:
+    if isinstance(pkt, Packet):
         return pkt
-    data = bytes(pkt.data) if getattr(pkt, "binary", False) and pkt.data is not None else pkt.data
-    return Packet(PacketType(int(pkt.packet_type)), data, codec)
+    own: Packet | None = getattr(pkt, "_syncio_packet", None)
+    if own is None:
+        data = bytes(pkt.data) if getattr(pkt, "binary", False) and pkt.data is not None else pkt.data
+        own = Packet(PacketType(int(pkt.packet_type)), data, codec)
+        with suppress(AttributeError):
+            pkt._syncio_packet = own  # it may have many recipients, for whom it is encoded once
+    return own

@@ -16,6 +16,9 @@ from .packet import CLOSE, NOOP, PING, Packet
 
 __all__ = ["SESSION_TABLE", "TRANSPORT_TABLE", "Farewell", "PollVerdict", "Session", "SessionState", "TransportState"]
 
+POLL_PACKETS = 16
+"""The most packets in the answer to one poll: python-engineio's client takes no more."""
+
 
 class SessionState(Enum):
     """The life of a session."""
@@ -182,6 +185,14 @@ class Session:
         self.outbox_size = 0
         return packets
 
+    def _take_for_poll(self) -> list[Packet]:
+        """Take as much as one poll brings."""
+        if len(self._outbox) <= POLL_PACKETS:
+            return self.take()
+        packets, self._outbox = self._outbox[:POLL_PACKETS], self._outbox[POLL_PACKETS:]
+        self.outbox_size -= sum(packet.size for packet in packets)
+        return packets
+
     def drop_oldest(self, size: int) -> int:
         """Forget the oldest messages, about `size` bytes of them, and no packet of the protocol's own."""
         dropped, kept = 0, []
@@ -203,7 +214,7 @@ class Session:
         if self.poll is None or not self._outbox or self.transport is UPGRADING:
             return None
         poll, self.poll = self.poll, None
-        return poll, self.take()
+        return poll, self._take_for_poll()
 
     def release_poll(self, packet: Packet) -> tuple[Any, list[Packet]] | None:
         """Let the poll that waits go with one packet; None if there is none."""
@@ -233,7 +244,7 @@ class Session:
             self.poll = poll
             return NOOP_SOON, []
         if self._outbox:
-            return ANSWER, self.take()
+            return ANSWER, self._take_for_poll()
         self.poll = poll
         return WAIT, []
 

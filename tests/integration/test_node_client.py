@@ -43,13 +43,20 @@ def _installed_modules() -> Path:
     return folder / "node_modules"
 
 
+def node_folder(folder: Path, script: str) -> list[str]:
+    """The command that runs one of our scripts beside npm's packages.
+
+    :param folder: where both are put together.
+    """
+    program = require_tool("node")
+    (folder / "node_modules").symlink_to(_installed_modules())
+    return [program, str(shutil.copy(HERE / script, folder))]
+
+
 @pytest.fixture(scope="session")
 def node(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The command that runs a scenario: URL and name are still to be added."""
-    program = require_tool("node")
-    folder = tmp_path_factory.mktemp("node")
-    (folder / "node_modules").symlink_to(_installed_modules())
-    return [program, str(shutil.copy(HERE / "client.mjs", folder))]
+    return node_folder(tmp_path_factory.mktemp("node"), "client.mjs")
 
 
 @contextmanager

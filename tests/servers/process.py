@@ -15,7 +15,7 @@ from typing import IO, Any
 from .clients import Address, request
 from .kinds import Kind
 
-__all__ = ["ECHO", "ServerDied", "ServerProcess", "children", "is_running", "wait_until"]
+__all__ = ["ECHO", "ServerDied", "ServerProcess", "children", "free_port", "is_running", "wait_until"]
 
 ROOT = Path(__file__).parents[2]
 ECHO = "tests.servers.apps.echo:app"
@@ -62,7 +62,7 @@ class ServerProcess:
         self.events_file.touch()
         any_port = self.port == 0
         for _ in range(PORT_ATTEMPTS):
-            self.port = _free_port() if any_port else self.port
+            self.port = free_port() if any_port else self.port
             with self.log_file.open("ab") as log:
                 self._process = self._spawn(log)
             if self._answers():
@@ -199,7 +199,7 @@ def _kill(pid: int) -> None:
         return
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

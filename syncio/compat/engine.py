@@ -1,0 +1,122 @@
+"""syncio's server and client as python-socketio wants them: a few names more, and one state told otherwise."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from ..engineio import Client, Retry, Server
+from ..engineio.config import ServerConfig
+from ..engineio.packet import PING, Packet
+from ..engineio.reasons import reason
+from ..engineio.socket import Socket
+from ..errors import ConnectionError
+
+__all__ = ["EngineClient", "EngineServer", "EngineSocket"]
+
+LOST = (reason.SERVER_DISCONNECT, reason.TRANSPORT_CLOSE, reason.TRANSPORT_ERROR, reason.PING_TIMEOUT)
+"""Reasons for which a connection is lost. A server that means it disconnects in Socket.IO's words; one that only ends
+its connections is about to be restarted."""
+FOREIGN = ("message_queue", "channel", "path", "resource", "manage_session")
+"""Options of Flask-SocketIO, which arrive here as well."""
+
+
+class EngineSocket(Socket):
+    """A session that python-socketio's admin instrumentation can look into: it replaces these methods."""
+
+    # Methods are replaced on the class, so no instance needs a dict.
+    __slots__ = ()
+
+    def send(self, packet: Packet) -> None:
+        """Send a packet; a ping goes through `_send_ping`."""
+        if packet.packet_type == PING:
+            self._send_ping()
+        else:
+            super().send(packet)
+
+    def _send_ping(self) -> None:
+        super().send(Packet(PING))
+
+    def payload_received(self, packets: Sequence[Any], end: str | None) -> bool:
+        """A POST brought packets; it goes through `handle_post_request`."""
+        taken = super().payload_received(packets, end)
+        size = sum(len(data) + 1 for _, data in packets) + max(0, len(packets) - 1)
+        self.handle_post_request({"CONTENT_LENGTH": size})
+        return taken
+
+    def handle_post_request(self, environ: Mapping[str, Any]) -> None:
+        """The packets of a POST have been taken.
+
+        :param environ: with its CONTENT_LENGTH.
+        """
+
+    def _websocket_handler(self, ws: Any) -> None:
+        """There is no object that a WebSocket's messages go through one by one, so none is ever shown."""
+
+
+class EngineServer(Server):
+    """A `syncio.Server` with the names that python-socketio and its admin instrumentation touch."""
+
+    socket_class = EngineSocket
+
+    def __init__(self, **options: Any) -> None:
+        known = {each.name for each in fields(ServerConfig) if each.init}
+        super().__init__(**{name: value for name, value in options.items() if name in known})
+        ignored = [name for name in options if name not in known and name not in FOREIGN]
+        if ignored:
+            # python-socketio hands on whatever it does not know itself.
+            self.logger.warning("there are no options %s; they are ignored", ", ".join(ignored))
+
+    def _get_socket(self, sid: str) -> Socket:
+        return self._socket(sid)
+
+    def _ok(self, packets: Any = None, headers: Any = None, jsonp_index: int | None = None) -> dict[str, Any]:
+        """The answer to a request as a dict: nothing of ours passes here."""
+        return {"status": "200 OK", "headers": list(headers or ()), "response": b""}
+
+
+class EngineClient(Client):
+    """A `syncio.Client` that says 'connected' while it tells of a lost connection: that is the sign to reconnect."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._tells_of: str | None = None
+
+    @property
+    def state(self) -> str:
+        """'disconnected', 'connected' or 'disconnecting'."""
+        if self._tells_of is not None:
+            return "connected" if self._tells_of in LOST else "disconnecting"
+        return super().state
+
+    def _fire(self, event: str, *arguments: Any) -> None:
+        if event == "disconnect":
+            self._tells_of = arguments[0] if arguments else ""
+        try:
+            super()._fire(event, *arguments)
+        finally:
+            if event == "disconnect":
+                self._tells_of = None
+
+    def connect(
+        self,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        transports: str | Sequence[str] | None = None,
+        engineio_path: str = "engine.io",
+        retry: Retry | int | bool | None = None,
+    ) -> None:
+        """Connect, as `syncio.Client` does.
+
+        :raises engineio.exceptions.ConnectionError: if it fails, with the server's answer as second argument.
+        """
+        try:
+            super().connect(url, headers, transports, engineio_path, retry)
+        except ConnectionError as exc:
+            # Whichever engineio is imported: the caller compares with that one's.
+            theirs: Callable[..., Exception] = importlib.import_module("engineio.exceptions").ConnectionError
+            if isinstance(theirs, type) and isinstance(exc, theirs):
+                raise
+            raise theirs(exc.message, exc.answer) from exc
