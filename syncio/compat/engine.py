@@ -29,6 +29,11 @@ class EngineSocket(Socket):
     # Methods are replaced on the class, so no instance needs a dict.
     __slots__ = ()
 
+    @property
+    def says_goodbye(self) -> bool:
+        """Not when the process ends: python-socketio's client comes back only to a server that said nothing."""
+        return not self.server.is_shut
+
     def send(self, packet: Packet) -> None:
         """Send a packet; a ping goes through `_send_ping`."""
         if packet.packet_type == PING:

@@ -255,6 +255,11 @@ class Server:
         with self._lock:
             self._counts[verdict] += 1
 
+    @property
+    def is_shut(self) -> bool:
+        """Whether `shutdown` was called."""
+        return self._is_shut
+
     def find(self, sid: str) -> Socket | None:
         """The session of a request: also one that has still to be told of its end."""
         return self.sockets.get(sid) or self.leaving.get(sid)

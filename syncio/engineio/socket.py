@@ -105,6 +105,11 @@ class Socket:
         return self.machine.reason is not None
 
     @property
+    def says_goodbye(self) -> bool:
+        """Whether the client gets a CLOSE packet when the server ends the session."""
+        return True
+
+    @property
     def buffered(self) -> int:
         """Bytes that wait for the client."""
         websocket = self.websocket
@@ -406,7 +411,8 @@ class Socket:
             poll = self.machine.poll
             if not self.machine.close(why, tell=tell):
                 return False
-            packets = [] if self.machine.is_leaving else [*self.machine.take(), answer or Packet(CLOSE)]
+            answer = answer or Packet(CLOSE if self.says_goodbye else NOOP)
+            packets = [] if self.machine.is_leaving else [*self.machine.take(), answer]
             self.machine.poll = None
             websocket, upgrade, self._upgrade = self.websocket, self._upgrade, None
         if self._beat is not None:
@@ -416,7 +422,7 @@ class Socket:
         if upgrade is not None:
             upgrade.close(why)
         if websocket is not None:
-            if why in (reason.SERVER_DISCONNECT, reason.TRANSPORT_ERROR, reason.PING_TIMEOUT):
+            if why in (reason.SERVER_DISCONNECT, reason.TRANSPORT_ERROR, reason.PING_TIMEOUT) and self.says_goodbye:
                 websocket.send(Packet(CLOSE))
             websocket.close(1000 if why != reason.TRANSPORT_ERROR else 1002, why)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import socketio as original
 
 from syncio.compat import socketio
 from tests.conftest import started
-from tests.servers.kinds import Kind
+from tests.servers.kinds import KINDS, Kind
 from tests.servers.process import ServerProcess, wait_until
 
 from .test_node_client import node_folder
@@ -75,17 +76,18 @@ def test_python_client(server: ServerProcess, kind: Kind, make: Any, transports:
     assert wait_until(lambda: len(server.events(event="disconnect")) == len(server.events(event="connect")))
 
 
-def test_reconnection(tmp_path: Path) -> None:
-    """python-socketio's client on syncio sees that its server ends, and is back when the server is."""
-    from tests.servers.kinds import KINDS
-
+@pytest.mark.parametrize("make", CLIENTS, ids=["python-engineio's engine", "syncio's engine"])
+@pytest.mark.parametrize("transports", [["polling"], ["websocket"]], ids=str)
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_reconnection(tmp_path: Path, make: Any, transports: list[str]) -> None:
+    """python-socketio's client sees that its server ends, and is back when the server is, on either engine."""
     kind = next(kind for kind in KINDS if kind.name == "gunicorn-gthread")
     server = started(kind, tmp_path / "first", app=CHAT)
-    client = socketio.Client(reconnection_delay=0.1, reconnection_delay_max=0.2)
+    client = make(reconnection_delay=0.1, reconnection_delay_max=0.2)
     connects: list[int] = []
     client.on("connect", lambda: connects.append(1))
     try:
-        client.connect(server.url)
+        client.connect(server.url, transports=transports)
         server.stop()
         assert wait_until(lambda: not client.connected)
         server = started(kind, tmp_path / "second", port=server.port, app=CHAT)
@@ -94,3 +96,6 @@ def test_reconnection(tmp_path: Path) -> None:
         client.disconnect()
     finally:
         server.stop()
+    # python-engineio's client leaves the socket of a WebSocket that broke to the garbage collector.
+    client = None
+    gc.collect()

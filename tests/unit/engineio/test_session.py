@@ -216,6 +216,24 @@ def test_a_leaving_session_is_given_up() -> None:
 # ---------------------------------------------------------------------- the outbox
 
 
+def test_a_poll_brings_sixteen_packets_at_most() -> None:
+    """What is more waits for the next poll, in order; a goodbye brings all that is left."""
+    session = opened()
+    for number in range(40):
+        assert session.queue(message(f"{number:02}"))
+    verdict, first = session.open_poll("a")
+    assert verdict is ANSWER
+    assert session.outbox_size == sum(packet.size for packet in [message("00")] * 24)
+    session.poll = "b"
+    delivery = session.deliver()
+    assert delivery is not None
+    assert texts([*first, *delivery[1]]) == [f"4{number:02}" for number in range(32)]
+    assert session.close("server disconnect", tell=True)
+    verdict, last = session.open_poll("c")
+    assert texts(last)[:8] == [f"4{number}" for number in range(32, 40)]
+    assert session.outbox_size == 0
+
+
 @pytest.mark.parametrize(
     ("make", "takes"), [(begun, True), (opened, True), (upgrading, True), (leaving, False), (closed, False)]
 )
