@@ -54,7 +54,11 @@ setup(
     package_data={"syncio": ["py.typed", "demo/**"]},
     install_requires=["werkzeug>=3.0"],
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["syncio = syncio.cli:main"]},
+    entry_points={
+        "console_scripts": ["syncio = syncio.cli:main"],
+        # Its name is the module's, so that naming the plugin twice does no harm.
+        "pytest11": ["syncio.testing.plugin = syncio.testing.plugin"],
+    },
     classifiers=[
         "Development Status :: 4 - Beta",
         "Framework :: Django",

@@ -149,3 +149,16 @@ def test_the_django_project_is_sound(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_example_of_a_test(tmp_path: Path) -> None:
+    """It passes as its first lines say; the fixtures come with syncio."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "syncio.testing.plugin", "-p", "no:cacheprovider"]
+    example = ROOT / "examples" / "test_plain_wsgi.py"
+    command += ["--rootdir", str(tmp_path), "-c", os.devnull, "--import-mode", "prepend", str(example)]
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    ended = subprocess.run(
+        command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "1 passed" in ended.stdout

@@ -41,6 +41,7 @@ class Opener:
         self._timeout = timeout
         self._stamp = stamp
         self._options = dict(options)
+        self.dial = dial
 
     def polling(self, place: EngineUrl, headers: Mapping[str, str]) -> ClientPolling:
         """Long polling, on which nothing has happened yet."""
@@ -66,7 +67,7 @@ class Opener:
             )
             timeout = float(options.get("timeout") or self._timeout)
             tls = self._web.tls(url, options.get("sslopt") or {}) if place.is_tls else None
-            sock = dial(self._runtime, place.host, place.port, timeout, tls, self._web.proxy(url))
+            sock = self.dial(self._runtime, place.host, place.port, timeout, tls, self._web.proxy(url))
         except (StreamError, RequestTimeout, LocalError, OSError) as exc:
             raise ConnectionError(str(exc)) from exc
         most = int(options.get("max_message_size") or MAX_MESSAGE_SIZE)
