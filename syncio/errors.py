@@ -97,6 +97,24 @@ class RemoteError(SyncioError):
     """The peer did something wrong, or refused."""
 
 
+class ConnectionError(RemoteError):
+    """A client could not connect.
+
+    :param message: what went wrong.
+    :param answer: what the server said: its JSON as a value, or its text; None if it said nothing.
+    :param status: the HTTP status of its answer, or None.
+    """
+
+    def __init__(self, message: str, answer: object = None, status: int | None = None) -> None:
+        super().__init__(message, answer)
+        self.message = message
+        self.answer = answer
+        self.status = status
+
+    def __str__(self) -> str:
+        return self.message if self.answer in (None, "") else f"{self.message}: {self.answer}"
+
+
 class RemoteProtocolError(RemoteError):
     """The peer sent bytes that its protocol does not allow; the machine that raises this is closed.
 
@@ -129,24 +147,6 @@ class HandshakeError(RemoteError):
 
     def __str__(self) -> str:
         return self.message
-
-
-class ConnectionError(SyncioError):
-    """A client could not connect.
-
-    :param message: what went wrong.
-    :param answer: what the server said: its JSON as a value, or its text; None if it said nothing.
-    :param status: the HTTP status of its answer, or None.
-    """
-
-    def __init__(self, message: str, answer: object = None, status: int | None = None) -> None:
-        super().__init__(message, answer)
-        self.message = message
-        self.answer = answer
-        self.status = status
-
-    def __str__(self) -> str:
-        return self.message if self.answer in (None, "") else f"{self.message}: {self.answer}"
 
 
 class StreamError(SyncioError):

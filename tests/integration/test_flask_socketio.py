@@ -30,7 +30,7 @@ RUN = "import sys, syncio.compat; syncio.compat.install(); import pytest; sys.ex
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The release as its authors packed it."""
     folder = tmp_path_factory.mktemp("flask-socketio")
-    command = ["-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", RELEASE]
+    command = ["-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", RELEASE]
     subprocess.run([sys.executable, *command], cwd=folder, check=True, timeout=110)
     (archive,) = folder.glob("*.tar.gz")
     with tarfile.open(archive) as opened:

@@ -22,6 +22,8 @@ SAMPLES: list[tuple[errors.SyncioError, str]] = [
     (errors.RequestTimeout("the handshake", 2.50), "the handshake did not end within 2.5 s"),
     (errors.RemoteProtocolError("reserved bit set", 1002), "reserved bit set"),
     (errors.HandshakeError("no upgrade", 426, (("Upgrade", "websocket"),)), "no upgrade"),
+    (errors.ConnectionError("status 401", "not you", 401), "status 401: not you"),
+    (errors.ConnectionError("nobody listens"), "nobody listens"),
     (errors.ClosedStream("closed here"), "closed here"),
     (errors.BrokenStream("reset by the peer"), "reset by the peer"),
 ]
