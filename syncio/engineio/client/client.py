@@ -179,7 +179,9 @@ class Client:
         token = _inside.set(self)
         try:
             handler(*arguments)
-        except BaseException:  # also sys.exit() and gevent's time-outs: they end the handler and nothing else
+        except BaseException as exc:
+            if event == "connect" and not isinstance(exc, Exception):
+                raise  # it runs where connect() was called, and Ctrl-C, sys.exit() and time-outs are for that
             self.logger.exception("the %s handler failed", event)
         finally:
             _inside.reset(token)
@@ -254,7 +256,7 @@ class Client:
         session, packets = polling.open()
         deliver = self._begin(session, polling)
         deliver(packets, None)
-        self._fire("connect")
+        self._greet()
         upgraded = False
         if "websocket" in transports and "websocket" in session.upgrades and self._state is CONNECTED:
             upgraded = self._upgrade(place, headers, polling)
@@ -275,6 +277,15 @@ class Client:
         self._tell("connected by %s as %s", link.name, session.sid)
         return lambda packets, end: self._received(session, packets, end)
 
+    def _greet(self) -> None:
+        """Call the connect handler, here."""
+        try:
+            self._fire("connect")
+        except BaseException:
+            self._end(reason.CLIENT_DISCONNECT, tell=True)
+            self._release()
+            raise
+
     def _release(self) -> None:
         """The connect handler has returned: what came meanwhile is for the other handlers now."""
         with self._lock:
@@ -289,7 +300,7 @@ class Client:
         except BaseException:
             websocket.abandon()
             raise
-        self._fire("connect")
+        self._greet()
         self._release()
         websocket.hand_over(deliver)
 

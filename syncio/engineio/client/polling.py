@@ -55,6 +55,7 @@ class ClientPolling:
         self._size = 0
         self._room: list[Event] = []
         self._posting = True  # until `start`: nothing is posted while an upgrade may still come
+        self._has_begun = False
         self._stopped = False
         self._sid = ""
         self._patience = 0.0
@@ -85,7 +86,12 @@ class ClientPolling:
         """
         self._deliver = deliver
         self._runtime.spawn(self._poll)
-        self._runtime.relay().submit(self)
+        self._begin_posting()
+
+    def _begin_posting(self) -> None:
+        if not self._has_begun:
+            self._has_begun = True
+            self._runtime.relay().submit(self)
 
     def _address(self) -> str:
         query = {"sid": self._sid} if self._sid else {}
@@ -140,7 +146,8 @@ class ClientPolling:
             with self._lock:
                 if self._stopped:
                     return Sent.GONE
-                if self._size < SEND_LIMIT or not packet.is_message:
+                # Before `start` nobody makes room: what the connect handler sends waits for that, all of it.
+                if self._size < SEND_LIMIT or not packet.is_message or not self._has_begun:
                     self._queue.append(packet)
                     self._size += size
                     begins, self._posting = not self._posting, True
@@ -192,6 +199,7 @@ class ClientPolling:
         if tell:
             until = self._runtime.now() + timeout
             self.send(Packet(CLOSE), 0.0)
+            self._begin_posting()
             while self._posting and not self._stopped and self._runtime.now() < until:
                 event = self._runtime.event()
                 with self._lock:

@@ -6,7 +6,7 @@ from typing import Any
 
 from syncio.compat import socketio
 
-sio = socketio.Server(always_connect=True, async_handlers=False, ping_interval=0.3, ping_timeout=0.2)
+sio = socketio.Server(always_connect=True, async_handlers=False, ping_interval=0.3, ping_timeout=2.0)
 
 
 class Cases(socketio.Namespace):  # type: ignore[misc, name-defined, unused-ignore]

@@ -130,11 +130,12 @@ def test_a_whole_life(site: Site, transports: Any) -> None:
 def test_many_messages_keep_their_order(site: Site, transports: Any) -> None:
     """From the connect handler on, across the upgrade, none is lost and none comes twice."""
     client = site.client()
-    client.on("connect", lambda: [client.send(f"early {number}") for number in range(10)])
+    early = [f"early {number} {'x' * 150_000}" for number in range(10)]
+    client.on("connect", lambda: [client.send(data) for data in early])
     client.connect(site.url, transports=transports)
     for number in range(MANY):
         client.send(f"late {number}")
-    expected = [*(f"early {number}" for number in range(10)), *(f"late {number}" for number in range(MANY))]
+    expected = [*early, *(f"late {number}" for number in range(MANY))]
     assert client.has(*expected)
     assert site.received == expected
 
@@ -186,10 +187,10 @@ def test_server_disconnects(site: Site, transports: Any) -> None:
 
 def test_heartbeats(make_site: Callable[..., Site], transports: Any) -> None:
     """Pings are answered: the session outlives many of them."""
-    site = make_site(ping_interval=0.1, ping_timeout=0.5)
+    site = make_site(ping_interval=0.1, ping_timeout=1.0)
     client = site.client()
     client.connect(site.url, transports=transports)
-    assert not client.wait(1.0)
+    assert not client.wait(1.6)
     client.send("still here")
     assert client.has("connect", "still here")
 
@@ -310,6 +311,7 @@ def test_handlers_may_disconnect(site: Site, transports: Any) -> None:
     client.connect(site.url, transports=transports)
     assert client.has(("disconnect", "client disconnect"))
     assert client.state == "disconnected"
+    assert eventually(client.runtime, lambda: site.ends == ["client disconnect"])
     other = site.client()
     other.on("message", lambda data: other.disconnect())
     other.connect(site.url, transports=transports)
@@ -333,6 +335,21 @@ def test_handlers_may_fail(site: Site, transports: Any, caplog: pytest.LogCaptur
     client.on("message", client.events.append)
     client.send("b")
     assert client.has("b")
+
+
+def test_interrupted_connect_handler(site: Site, transports: Any) -> None:
+    """What ends a program ends `connect` too, and the session with it: its handler runs where `connect` was called."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    client = site.client()
+    client.on("connect", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        client.connect(site.url, transports=transports)
+    assert client.has(("disconnect", "client disconnect"))
+    assert client.state == "disconnected"
+    assert eventually(client.runtime, lambda: site.ends == ["client disconnect"])
 
 
 def test_slow_handlers_keep_the_order(site: Site, transports: Any) -> None:
