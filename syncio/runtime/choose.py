@@ -17,8 +17,7 @@ __all__ = ["MODES", "choose_runtime", "installed_modes"]
 
 MODES = ("threading", "gevent")
 
-_threads: ThreadRuntime | None = None
-_gevent: GeventRuntime | None = None
+_runtimes: dict[str, ThreadRuntime | GeventRuntime] = {}
 
 
 def choose_runtime(async_mode: str | None = None) -> Runtime:
@@ -28,21 +27,18 @@ def choose_runtime(async_mode: str | None = None) -> Runtime:
         installed plays no part.
     :raises ConfigurationError: for another mode, or if gevent is wanted and not installed.
     """
-    global _threads, _gevent
     mode = async_mode or ("gevent" if is_monkey_patched() else "threading")
+    if mode in _runtimes:
+        return _runtimes[mode]
     if mode == "threading":
-        if _threads is None:
-            _threads = ThreadRuntime()
-        return _threads
+        return _runtimes.setdefault(mode, ThreadRuntime())
     if mode != "gevent":
         raise ConfigurationError("async_mode", async_mode, "it is 'threading', 'gevent' or None")
-    if _gevent is None:
-        try:
-            from .gevent_ import GeventRuntime
-        except ImportError as exc:
-            raise ConfigurationError("async_mode", async_mode, "gevent is not installed: pip install gevent") from exc
-        _gevent = GeventRuntime()
-    return _gevent
+    try:
+        from .gevent_ import GeventRuntime
+    except ImportError as exc:
+        raise ConfigurationError("async_mode", async_mode, "gevent is not installed: pip install gevent") from exc
+    return _runtimes.setdefault(mode, GeventRuntime())
 
 
 def is_monkey_patched() -> bool:
@@ -59,9 +55,8 @@ def installed_modes() -> list[str]:
 
 
 def _after_fork() -> None:
-    for runtime in (_threads, _gevent):
-        if runtime is not None:
-            runtime.forget_relay()
+    for runtime in _runtimes.values():
+        runtime.forget_relay()
 
 
 if hasattr(os, "register_at_fork"):

@@ -206,14 +206,17 @@ def _unread(body: Any) -> bytes:
     return data
 
 
-_dead: RawSocket | None = None
+_dead: dict[str, RawSocket] = {}
 
 
 def _dead_descriptor() -> int:
     """A connected socket whose peer is gone: reads end, writes fail, shutting down changes nothing."""
-    global _dead
-    if _dead is None:
+    dead = _dead.get("socket")
+    if dead is None:
         here, there = socket.socketpair()
         there.close()
-        _dead = RawSocket(fileno=here.detach())
-    return _dead.fileno()
+        made = RawSocket(fileno=here.detach())
+        dead = _dead.setdefault("socket", made)
+        if dead is not made:
+            made.close()  # another thread was first
+    return dead.fileno()

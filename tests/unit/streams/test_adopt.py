@@ -5,10 +5,13 @@ from __future__ import annotations
 import _socket
 import contextlib
 import errno
+import gc
 import io
 import logging
+import os
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +24,7 @@ from gunicorn.http.body import Body, LengthReader  # type: ignore[import-untyped
 from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped]
 
 from syncio.runtime import Runtime
-from syncio.streams import Host, Released, Stream, Taken, find_host
+from syncio.streams import Host, Released, Stream, Taken, adopt, find_host
 from syncio.streams.adopt import is_gevent_socket
 from syncio.streams.raw import RawSocket
 from syncio.streams.tls import TlsSocket
@@ -420,6 +423,28 @@ def test_sockets_of_gevent_are_known(accept: Make, mode: str) -> None:
     """By their type, also where its name is that of the standard library."""
     assert is_gevent_socket(accept(werkzeug_environ).sock) == (mode == "gevent")
     assert not is_gevent_socket(None)
+
+
+def test_first_two_connections_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands behind the servers' numbers is made once, also if two threads need it first in the same moment."""
+    both_are_making, pair = threading.Barrier(2, timeout=PATIENCE), socket.socketpair
+
+    def slow_pair() -> Any:
+        both_are_making.wait()
+        return pair()
+
+    monkeypatch.setattr(adopt, "_dead", {})
+    monkeypatch.setattr(socket, "socketpair", slow_pair)
+    found: list[int] = []
+    threads = [threading.Thread(target=lambda: found.append(adopt._dead_descriptor())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    gc.collect()
+    assert len(found) == 2 and len(set(found)) == 1
+    os.fstat(found[0])  # it is open
+    adopt._dead["socket"].close()
 
 
 def test_released_request_ends_without_a_word() -> None:
