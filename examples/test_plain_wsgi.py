@@ -6,9 +6,9 @@ pytest examples/test_plain_wsgi.py
 
 from collections.abc import Callable
 
-from plain_wsgi import app
+from plain_wsgi import app, server
 
-from syncio.testing import TestClient
+from syncio.testing import Clock, TestClient
 
 
 def test_everybody_hears_it(syncio_client: Callable[..., TestClient]) -> None:
@@ -16,3 +16,11 @@ def test_everybody_hears_it(syncio_client: Callable[..., TestClient]) -> None:
     ada, ben = syncio_client(app), syncio_client(app, transports="polling")
     ada.send("hello")
     assert ben.receive() == "hello"
+
+
+def test_who_vanishes_is_forgotten(syncio_client: Callable[..., TestClient]) -> None:
+    """A client that answers no ping is gone after a while, which need not be waited for."""
+    ben = syncio_client(app)
+    ben.vanish()
+    Clock(server).advance(60)
+    assert not server.sockets

@@ -302,10 +302,9 @@ class Session:
 
         :return: a ping to send or None, and when to ask again; None for that means that the client has gone silent.
         """
-        sent = self.ping_sent
-        if sent is not None:
-            if self.last_seen <= sent:
-                deadline = sent + self._timeout
+        if self.ping_sent is not None:
+            if self.awaits_answer:
+                deadline = self.deadline
                 # Looking again after an interval finds an answer that came late, when the next ping is due.
                 return None, min(deadline, now + self._interval) if now < deadline else None
             # Any byte is life, also without a pong.
@@ -318,5 +317,22 @@ class Session:
 
     def is_overdue(self, now: float) -> bool:
         """Whether the deadline of a ping has passed without a sign of life."""
+        return self.awaits_answer and now >= self.deadline
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether there was no sign of life since the last ping."""
+        return self.ping_sent is not None and self.last_seen <= self.ping_sent
+
+    @property
+    def deadline(self) -> float:
+        """When the ping is too old, or, if none is unanswered, when the next one is due."""
         sent = self.ping_sent
-        return sent is not None and self.last_seen <= sent and now >= sent + self._timeout
+        return sent + self._timeout if sent is not None and self.last_seen <= sent else self.next_ping
+
+    def age(self, seconds: float) -> None:
+        """Let everything have happened so much earlier: the fake clock of `syncio.testing`."""
+        self.last_seen -= seconds
+        self.next_ping -= seconds
+        if self.ping_sent is not None:
+            self.ping_sent -= seconds

@@ -123,7 +123,7 @@ class Socket:
             self.machine.accept()
             packets = self.machine.take()
         if self.server.config.monitor_clients:
-            self._beat = monitor_of(self.server.runtime).watch(self.machine.next_ping, self._check)
+            self._beat = monitor_of(self.server.runtime).watch(self.machine.next_ping, self.check)
         if self._doomed:
             self.close()
         return packets
@@ -376,8 +376,8 @@ class Socket:
 
     # ------------------------------------------------------------------ heartbeat
 
-    def _check(self, now: float) -> float | None:
-        """Asked by the monitor, on the duty worker."""
+    def check(self, now: float) -> float | None:
+        """Asked by the monitor, on the duty worker. Returns when to be asked again, None if there is nothing to ask."""
         websocket = self.websocket
         with self._lock:
             if not self.machine.is_open:

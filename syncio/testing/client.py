@@ -5,10 +5,12 @@ Every connection is a pair of sockets, of which the application gets one.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..engineio import Client, Retry, Server, WSGIApp
+from ..engineio.client.polling import ClientPolling
 from ..errors import LocalError, RequestTimeout
 from ..runtime import choose_runtime
 from .memory import MemorySession, memory_dial
@@ -16,6 +18,8 @@ from .memory import MemorySession, memory_dial
 __all__ = ["TestClient"]
 
 URL = "http://testserver"
+
+_clients: weakref.WeakSet[TestClient] = weakref.WeakSet()
 
 
 class TestClient(Client):
@@ -38,9 +42,17 @@ class TestClient(Client):
         """Messages that came and that nobody has asked for by `receive`."""
         self.end: str | None = None
         """The reason for which the session has ended."""
+        self.has_vanished = False
+        """Whether `vanish` was called."""
         self._came = self.runtime.event()
+        _clients.add(self)
         super().on("message", self._note)
         super().on("disconnect", self._note_end)
+
+    @staticmethod
+    def all() -> list[TestClient]:
+        """Those of this process."""
+        return list(_clients)
 
     def _note(self, data: Any) -> None:
         self.received.append(data)
@@ -63,7 +75,19 @@ class TestClient(Client):
         :raises ConnectionError: if the application refuses.
         """
         self.end = None
+        self.has_vanished = False
         super().connect(url, headers, transports, engineio_path, retry)
+
+    def _received(self, session: Any, packets: Any, end: str | None) -> None:
+        if not self.has_vanished:
+            super()._received(session, packets, end)
+
+    def vanish(self) -> None:
+        """Be gone as a client is whose network fails: nothing is said, and nothing is answered from now on. To the
+        server that is silence, which its heartbeat notices; see `Clock`."""
+        self.has_vanished = True
+        if isinstance(self._link, ClientPolling):
+            self._link.stop()
 
     def receive(self, timeout: float = 5.0) -> Any:
         """The next message.

@@ -9,7 +9,7 @@ import pytest
 
 import syncio
 from syncio.errors import LocalError, RequestTimeout
-from syncio.testing import TestClient
+from syncio.testing import Clock, TestClient
 
 from .runtime.kinds import eventually
 
@@ -79,3 +79,57 @@ def test_no_application() -> None:
     """What cannot be called is refused."""
     with pytest.raises(LocalError):
         TestClient("x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("transports", TRANSPORTS, ids=str)
+def test_clock(syncio_server: syncio.Server, syncio_client: Connect, transports: Any) -> None:
+    """Hours pass at once: who answers stays, who has vanished is ended at the time that the options say."""
+    ends: list[tuple[str, str]] = []
+    syncio_server.on("disconnect", lambda sid, reason: ends.append((sid, reason)))
+    ada = syncio_client(syncio_server, transports=transports)
+    ben = syncio_client(syncio_server, transports=transports)
+    gone = ben.sid
+    clock = Clock(syncio_server)
+    clock.advance(3600)
+    assert ends == []
+    ben.vanish()
+    interval, timeout = syncio_server.config.interval, syncio_server.config.ping_timeout
+    clock.advance(timeout - 1)
+    assert ends == []
+    clock.advance(interval + 2)
+    assert ends == [(gone, "ping timeout")]
+    assert ben.end is None
+    syncio_server.send(ada.sid or "", "still here")
+    assert ada.receive() == "still here"
+
+
+def test_clock_ends_the_silent_in_one_step(syncio_server: syncio.Server, syncio_client: Connect) -> None:
+    """However much time passes at once, pings come first; and a vanished client may come back as a new one."""
+    ends: list[str] = []
+    syncio_server.on("disconnect", lambda sid, reason: ends.append(reason))
+    client = syncio_client(syncio_server)
+    client.vanish()
+    Clock(syncio_server).advance(1e6)
+    assert ends == ["ping timeout"]
+    client.disconnect(abort=True)
+    client.connect()
+    client.send("again")
+    assert len(syncio_server.sockets) == 1
+
+
+def test_clock_without_monitoring(syncio_client: Connect) -> None:
+    """A server that asks nobody ends nobody."""
+    server = syncio.Server(monitor_clients=False)
+    client = syncio_client(server)
+    client.vanish()
+    Clock(server).advance(3600)
+    assert len(server.sockets) == 1
+    server.shutdown()
+
+
+def test_clock_of_nothing(syncio_server: syncio.Server) -> None:
+    """What has no heartbeats is refused, and so is time that runs backwards."""
+    with pytest.raises(LocalError, match="eio"):
+        Clock(object())  # type: ignore[arg-type]
+    with pytest.raises(LocalError):
+        Clock(syncio_server).advance(-1)
