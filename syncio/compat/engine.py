@@ -74,6 +74,11 @@ class EngineServer(Server):
             # python-socketio hands on whatever it does not know itself.
             self.logger.warning("there are no options %s; they are ignored", ", ".join(ignored))
 
+    @property
+    def ping_interval_grace_period(self) -> float:
+        """Seconds that come to the interval without the client being told."""
+        return self.config.grace
+
     def _get_socket(self, sid: str) -> Socket:
         return self._socket(sid)
 

@@ -8,7 +8,8 @@ from typing import Any
 from ..engineio import Packet as OwnPacket
 from ..engineio import PacketType
 from ..engineio.packet import MESSAGE, NOOP, decode_json, decode_text
-from ..engineio.payload import decode_payload, encode_payload
+from ..engineio.payload import SEPARATOR, decode_jsonp_body, encode_jsonp, encode_payload
+from ..errors import RemoteProtocolError
 
 __all__ = ["Packet", "Payload"]
 
@@ -33,11 +34,14 @@ class Packet(OwnPacket):
     def read(cls, encoded_packet: str | bytes) -> tuple[PacketType, Any]:
         """Type and data of an encoded packet.
 
-        :raises RemoteProtocolError: if it is none.
+        :raises ValueError: if it is none.
         """
         if isinstance(encoded_packet, (bytes, bytearray)):
             return MESSAGE, bytes(encoded_packet)
-        packet_type, data = decode_text(encoded_packet)
+        try:
+            packet_type, data = decode_text(encoded_packet)
+        except RemoteProtocolError as exc:
+            raise ValueError(str(exc)) from exc
         return packet_type, decode_json(data, cls.json) if isinstance(data, str) else data
 
     def encode(self, b64: bool = False) -> str | bytes:
@@ -50,7 +54,7 @@ class Packet(OwnPacket):
     def decode(self, encoded_packet: str | bytes) -> None:
         """Become what an encoded packet says.
 
-        :raises RemoteProtocolError: if it is none.
+        :raises ValueError: if it is none.
         """
         packet_type, data = self.read(encoded_packet)
         super().__init__(packet_type, data, self.json)
@@ -72,18 +76,17 @@ class Payload:
 
     def encode(self, jsonp_index: int | None = None) -> str:
         """The body, as a script if there is an index."""
-        body = encode_payload(self.packets).decode()
-        return body if jsonp_index is None else f"___eio[{jsonp_index}]({standard_json.dumps(body)});"
+        body = encode_payload(self.packets)
+        return (body if jsonp_index is None else encode_jsonp(body, jsonp_index)).decode()
 
     def decode(self, encoded_payload: str) -> None:
-        """Read a body.
+        """Read a body, also one that a form brings for JSONP.
 
-        :raises RemoteProtocolError: if it is none, or has too many packets.
+        :raises ValueError: if it is none, or has too many packets.
         """
-        if not encoded_payload:
-            self.packets = []
-            return
-        decoded = decode_payload(encoded_payload.encode(), self.max_decode_packets)
-        if decoded.error is not None:
-            raise decoded.error
-        self.packets = [Packet(packet_type, data) for packet_type, data in decoded.packets]
+        if encoded_payload.startswith("d="):
+            encoded_payload = decode_jsonp_body(encoded_payload.encode()).decode()
+        encoded_packets = encoded_payload.split(SEPARATOR, self.max_decode_packets) if encoded_payload else []
+        if len(encoded_packets) > self.max_decode_packets:
+            raise ValueError(f"a body has more than {self.max_decode_packets} packets")
+        self.packets = [Packet(encoded_packet=each) for each in encoded_packets]

@@ -72,14 +72,14 @@ class Cors:
         return headers
 
     def _allows_once(self, origin: str, environ: Environ) -> bool:
-        judge, verdict = environ.get(VERDICT, (None, False))
-        if judge is not self:
+        judge, judged, verdict = environ.get(VERDICT, (None, None, False))
+        if judge is not self or judged != origin:
             try:
                 verdict = self._allows(origin, environ)
             except Exception:
                 logger.exception("cors_allowed_origins failed for %r; the origin is refused", origin[:200])
                 verdict = False
-            environ[VERDICT] = (self, verdict)
+            environ[VERDICT] = (self, origin, verdict)
         return bool(verdict)
 
     def _allows(self, origin: str, environ: Environ) -> bool:

@@ -217,7 +217,7 @@ class Server:
 
         :raises KeyError: for an unknown sid.
         """
-        return self._socket(sid).transport
+        return "websocket" if self._socket(sid).upgraded else "polling"
 
     def disconnect(self, sid: str | None = None) -> None:
         """Disconnect a client, or all. Never waits for the peer; an unknown sid is ignored."""
