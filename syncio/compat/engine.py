@@ -44,6 +44,9 @@ class EngineSocket(Socket):
     def _send_ping(self) -> None:
         super().send(Packet(PING))
 
+    def schedule_ping(self) -> None:
+        """Pings need no appointment here: the heartbeat monitor sees to all of them."""
+
     def payload_received(self, packets: Sequence[Any], end: str | None) -> bool:
         """A POST brought packets; it goes through `handle_post_request`."""
         taken = super().payload_received(packets, end)
