@@ -40,9 +40,11 @@ def started(
     return ServerProcess(kind, folder, options, app or ECHO, port).start()
 
 
-def served(kind: Kind, folder: Path, options: Mapping[str, Any] | None = None) -> Iterator[ServerProcess]:
-    """The echo application on one kind of server, which must still run when the tests are done with it."""
-    server = started(kind, folder, options)
+def served(
+    kind: Kind, folder: Path, options: Mapping[str, Any] | None = None, app: str | None = None
+) -> Iterator[ServerProcess]:
+    """An application, the echo unless another is named, on one kind of server, which must survive the tests."""
+    server = started(kind, folder, options, app=app)
     try:
         yield server
         assert server.is_alive, f"{kind.name} died:\n{server.log()}"

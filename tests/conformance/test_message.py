@@ -6,6 +6,9 @@ import time
 
 from tests.servers.clients import Clients
 
+ON_SOCKETIO = False
+"""There messages are packets of another protocol."""
+
 ON_ITS_WAY = 0.05
 """Seconds after which a request that was sent is surely in the server's hands."""
 

@@ -1,8 +1,9 @@
 """The cases of the Socket.IO protocol, version 5, with python-socketio on syncio's engine.
 
-Those of Engine.IO in that suite are in tests/conformance. Some cases python-socketio fails on any engine: the
-connection should end when no namespace is entered in time, and after a packet that is none. They are here with what it
-does instead, so that we hear of it when that changes: `test_no_namespace_in_time` and `test_bad_packet`.
+The suite has 32 cases. 16 of them are of Engine.IO: tests/conformance asks them of this server too. Some of the others
+python-socketio fails on any engine: the connection should end when no namespace is entered in time, and after a packet
+that is none. They are here with what it does instead, so that we hear of it when that changes:
+`test_no_namespace_in_time` and `test_bad_packet`.
 """
 
 from __future__ import annotations

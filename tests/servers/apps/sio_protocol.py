@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 from typing import Any
 
 from syncio.compat import socketio
 
-sio = socketio.Server(always_connect=True, async_handlers=False, ping_interval=0.3, ping_timeout=2.0)
+options = {"ping_interval": 0.3, "ping_timeout": 2.0, **json.loads(os.environ.get("SYNCIO_TEST_OPTIONS", "{}"))}
+sio = socketio.Server(always_connect=True, async_handlers=False, **options)
 
 
 class Cases(socketio.Namespace):  # type: ignore[misc, name-defined, unused-ignore]
@@ -40,3 +43,4 @@ def site(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 
 app = socketio.WSGIApp(sio, site)
+engine_app = socketio.WSGIApp(sio, site, socketio_path="engine.io")
