@@ -9,10 +9,15 @@ from typing import Any
 
 from ..engineio import Client, Retry, Server
 from ..engineio.config import ServerConfig
-from ..engineio.packet import PING, Packet
+from ..engineio.packet import MESSAGE, PING, Packet
+from ..engineio.payload import encode_payload
+from ..engineio.pending import PendingAnswer
 from ..engineio.reasons import reason
+from ..engineio.session import PollVerdict
 from ..engineio.socket import Socket
+from ..engineio.websocket_transport import WebSocketTransport
 from ..errors import ConnectionError
+from ..websocket import Event
 
 __all__ = ["EngineClient", "EngineServer", "EngineSocket"]
 
@@ -23,29 +28,66 @@ FOREIGN = ("message_queue", "channel", "path", "resource", "manage_session")
 """Options of Flask-SocketIO, which arrive here as well."""
 
 
+class Spied:
+    """What the instrumentation takes for a WebSocket: it replaces these methods, and counts what is shown to them."""
+
+    def __init__(self) -> None:
+        self._came: str | bytes = ""
+
+    def send(self, data: str | bytes) -> None:
+        """A message leaves."""
+
+    def wait(self) -> str | bytes:
+        """The message that came."""
+        return self._came
+
+    def show(self, data: str | bytes) -> None:
+        """A message has come."""
+        self._came = data
+        self.wait()
+
+
 class EngineSocket(Socket):
     """A session that python-socketio's admin instrumentation can look into: it replaces these methods."""
 
     # Methods are replaced on the class, so no instance needs a dict.
-    __slots__ = ()
+    __slots__ = ("_spied",)
+
+    def __init__(self, server: Server, sid: str, websocket: bool) -> None:
+        super().__init__(server, sid, websocket)
+        self._spied: Spied | None = None
 
     @property
     def says_goodbye(self) -> bool:
         """Not when the process ends: python-socketio's client comes back only to a server that said nothing."""
         return not self.server.is_shut
 
+    @property
+    def is_spied(self) -> bool:
+        """Whether the messages of its WebSocket are shown to the instrumentation."""
+        return self._spied is not None
+
+    # ------------------------------------------------------------------ packets
+
     def send(self, packet: Packet) -> None:
         """Send a packet; a ping goes through `_send_ping`."""
         if packet.packet_type == PING:
             self._send_ping()
         else:
-            super().send(packet)
+            self._send(packet)
+
+    def _send(self, packet: Packet) -> None:
+        if self._spied is not None:
+            self._spied.send(packet.websocket_message())
+        super().send(packet)
 
     def _send_ping(self) -> None:
-        super().send(Packet(PING))
+        self._send(Packet(PING))
 
     def schedule_ping(self) -> None:
         """Pings need no appointment here: the heartbeat monitor sees to all of them."""
+
+    # ------------------------------------------------------------------ polling
 
     def payload_received(self, packets: Sequence[Any], end: str | None) -> bool:
         """A POST brought packets; it goes through `handle_post_request`."""
@@ -60,8 +102,43 @@ class EngineSocket(Socket):
         :param environ: with its CONTENT_LENGTH.
         """
 
-    def _websocket_handler(self, ws: Any) -> None:
-        """There is no object that a WebSocket's messages go through one by one, so none is ever shown."""
+    def open_poll(self, poll: PendingAnswer) -> tuple[PollVerdict, list[Packet]]:
+        """A GET has come; packets that wait for it go through the server's `_ok`."""
+        verdict, packets = super().open_poll(poll)
+        if packets:
+            self._show_answer(packets)
+        return verdict, packets
+
+    def _deliver(self, delivery: tuple[Any, list[Packet]] | None) -> None:
+        if delivery is not None:
+            self._show_answer(delivery[1])
+        super()._deliver(delivery)
+
+    def _show_answer(self, packets: list[Packet]) -> None:
+        if "_ok" in self.server.__dict__:
+            self.server.__dict__["_ok"](packets)
+
+    # ------------------------------------------------------------------ WebSocket
+
+    def carry(self, websocket: WebSocketTransport) -> None:
+        """From now on a WebSocket carries the session; it goes through `_websocket_handler`."""
+        if EngineSocket._websocket_handler is not _UNSEEN:
+            self._websocket_handler(Spied())
+        super().carry(websocket)
+
+    def _websocket_handler(self, ws: Spied) -> None:
+        self._spied = ws
+
+    def websocket_received(self, websocket: WebSocketTransport, events: Sequence[Event], end: str | None) -> None:
+        """A WebSocket brought messages."""
+        if self._spied is not None:
+            for event in events:
+                if isinstance(event, (str, bytes)):
+                    self._spied.show(event)
+        super().websocket_received(websocket, events, end)
+
+
+_UNSEEN = EngineSocket._websocket_handler
 
 
 class EngineServer(Server):
@@ -82,12 +159,20 @@ class EngineServer(Server):
         """Seconds that come to the interval without the client being told."""
         return self.config.grace
 
+    def send(self, sid: str, data: Any) -> None:
+        """Send a message to a client; what is shown to the instrumentation has to be a packet."""
+        socket = self.sockets.get(sid)
+        if isinstance(socket, EngineSocket) and socket.is_spied:
+            socket.send(Packet(MESSAGE, data, self.config.codec))
+        else:
+            super().send(sid, data)
+
     def _get_socket(self, sid: str) -> Socket:
         return self._socket(sid)
 
     def _ok(self, packets: Any = None, headers: Any = None, jsonp_index: int | None = None) -> dict[str, Any]:
-        """The answer to a request as a dict: nothing of ours passes here."""
-        return {"status": "200 OK", "headers": list(headers or ()), "response": b""}
+        """The answer to a poll."""
+        return {"status": "200 OK", "headers": list(headers or ()), "response": encode_payload(packets or ())}
 
 
 class EngineClient(Client):

@@ -28,7 +28,15 @@ class Server(original.Server):  # type: ignore[misc]
     def instrument(self, *arguments: Any, **options: Any) -> Any:
         """Let the admin UI look in (python-socketio's ``instrument``)."""
         with _own_sockets():
-            return super().instrument(*arguments, **options)
+            instrumented = super().instrument(*arguments, **options)
+        theirs = instrumented.uninstrument
+
+        def uninstrument() -> None:
+            with _own_sockets():
+                theirs()
+
+        instrumented.uninstrument = uninstrument
+        return instrumented
 
 
 class Client(original.Client):  # type: ignore[misc]

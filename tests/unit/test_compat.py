@@ -78,3 +78,50 @@ def test_refused_connection() -> None:
             "except socketio.exceptions.ConnectionError: print('caught')\n"
         )
         assert ended.stdout == "caught\n", ended.stderr
+
+
+@pytest.mark.parametrize("transports", ["polling", "websocket"])
+def test_instrumentation_counts(transports: str) -> None:
+    """The admin UI's counters see every packet of either transport, and no more once it has left."""
+    ended = run(
+        f"""
+import collections
+from syncio.compat import socketio
+from syncio.testing import TestClient
+
+def counts():
+    found = collections.Counter()
+    for each in watch.event_buffer.get_and_clear():
+        found[each["type"]] += each["count"]
+    return found
+
+sio = socketio.Server(async_handlers=False)
+sio.on("say", lambda sid, data: sio.emit("heard", data, to=sid))
+app = socketio.WSGIApp(sio)
+watch = sio.instrument(auth=False, server_stats_interval=60)
+client = TestClient(app)
+client.connect(engineio_path="socket.io", transports={transports!r})
+client.send("0")
+assert client.receive().startswith("0")
+client.send('2["say","' + "x" * 1000 + '"]')
+assert len(client.receive()) > 1000
+found = counts()
+assert found["rawConnection"] == 1, found
+assert found["packetsIn"] == 2, found
+assert 1000 < found["bytesIn"] < 1100, found
+assert found["packetsOut"] == 2, found
+assert 1000 < found["bytesOut"] < 1200, found
+client.disconnect()
+watch.uninstrument()
+counts()
+client.connect(engineio_path="socket.io", transports={transports!r})
+client.send("0")
+assert client.receive().startswith("0")
+client.send('2["say","again"]')
+assert client.receive() == '2["heard","again"]'
+client.disconnect()
+left = counts()
+assert not set(left) - {{"rawConnection", "rawDisconnection"}}, left  # those stay, on any engine
+"""
+    )
+    assert ended.returncode == 0, ended.stderr
