@@ -112,6 +112,8 @@ assert 1000 < found["bytesIn"] < 1100, found
 assert found["packetsOut"] == 2, found
 assert 1000 < found["bytesOut"] < 1200, found
 client.disconnect()
+while sio.eio.sockets:
+    sio.sleep(0.01)
 watch.uninstrument()
 counts()
 client.connect(engineio_path="socket.io", transports={transports!r})
