@@ -56,18 +56,21 @@ class Lane:
         :param run: `submit` or `call_inline` of the relay; None for `submit`.
         :return: whether the lane is full now.
         """
-        with self._lock:
-            waiting = self._items
-            if waiting is None:
-                waiting = self._items = deque(items)
-            else:
-                waiting.extend(items)
-            wanted = min(self._width - self._running, len(waiting))
-            if wanted > 0:
-                self._running += wanted
-        if wanted > 0:
-            for _ in range(wanted - 1):
+        self._lock.acquire()
+        waiting = self._items
+        if waiting is None:
+            waiting = self._items = deque(items)
+        else:
+            waiting.extend(items)
+        wanted = self._width - self._running
+        if wanted > len(waiting):
+            wanted = len(waiting)
+        self._running += wanted
+        self._lock.release()
+        if wanted:
+            while wanted > 1:
                 self.relay.submit(self)
+                wanted -= 1
             (run or self.relay.submit)(self)
         return self._running > 0 and self.is_full
 
@@ -78,12 +81,12 @@ class Lane:
         take, call = items.popleft, self._call
         while True:
             # Taking an item needs no lock; to be idle does, so that nobody puts an item in and thinks that we run.
+            if not items and self._rests():
+                return
             try:
                 item = take()
             except IndexError:
-                if self._rests():
-                    return
-                continue
+                continue  # another one of several runners was faster
             if self._waiting is not None:
                 self._call_due()
             try:
@@ -95,13 +98,14 @@ class Lane:
 
     def _rests(self) -> bool:
         """Stop running if there is still nothing to do."""
-        with self._lock:
-            if self._items:
-                return False
+        self._lock.acquire()
+        done = not self._items
+        if done:
             self._running -= 1
-        if self._waiting is not None:
+        self._lock.release()
+        if done and self._waiting is not None:
             self._call_due()
-        return True
+        return done
 
     def _call_due(self) -> None:
         with self._lock:
