@@ -63,6 +63,7 @@ class RelayCore:
         self._timers = Timers()
         self._dirty: deque[Flushable] = deque()
         self._slot: list[bool] = []
+        self._sentinel_sleeps = False  # who notices that a handler blocks, where that takes somebody
         self._turn = 0
         self._wary_until = 0.0
         self._duty: object = None
@@ -87,7 +88,7 @@ class RelayCore:
         raise NotImplementedError
 
     def _note_handler(self) -> None:
-        """The duty worker enters a handler."""
+        """The duty worker enters a handler, and `_sentinel_sleeps`."""
 
     # ------------------------------------------------------------------ descriptors and timers
 
@@ -155,7 +156,8 @@ class RelayCore:
             return
         self._turn += 1
         self._slot = slot = [True]
-        self._note_handler()
+        if self._sentinel_sleeps:
+            self._note_handler()
         try:
             work.run()
         finally:

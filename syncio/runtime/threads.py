@@ -142,9 +142,8 @@ class ThreadRelay(RelayCore):
         return found
 
     def _note_handler(self) -> None:
-        if self._sentinel_sleeps:
-            self._sentinel_sleeps = False
-            self._handler_seen.set()
+        self._sentinel_sleeps = False
+        self._handler_seen.set()
 
     def _sentinel(self) -> None:
         while not self._stopped:

@@ -150,7 +150,7 @@ class Stream:
     def ready(self, found: int) -> None:
         """Called by the relay: the socket can be read, or written, or has ended."""
         if found & WRITE and self._state is BLOCKED:
-            self._leave(BLOCKED)
+            self.flush(BLOCKED)
         if found == ONLY_WRITE:
             return
         if self._paused and found & (READ | WRITE) == found:
@@ -188,7 +188,6 @@ class Stream:
         :param limit: how many bytes may wait, these included; None for any number.
         :return: False if more would wait, and nothing was done.
         """
-        corks = self._relay.corks()
         # `with` would cost as much again as the lock does; there are three of them in an echo.
         self._lock.acquire()
         state = self._state
@@ -204,13 +203,16 @@ class Stream:
             return False
         outbox.pieces.append(data)
         outbox.size = size
-        if state is IDLE:
-            self._state = CORKED if corks else WRITING
-        elif state is CORKED and size >= CORK_LIMIT and corks:
-            self._state, corks = WRITING, False
-        else:
+        if state is not IDLE and (state is not CORKED or size < CORK_LIMIT):
             self._lock.release()
             return True  # somebody is about to send it
+        corks = self._relay.corks()
+        if state is CORKED:
+            if not corks:
+                self._lock.release()
+                return True
+            corks = False
+        self._state = CORKED if corks else WRITING
         chunk = None if corks else outbox.take_chunk()
         self._lock.release()
         if corks:
@@ -219,19 +221,16 @@ class Stream:
             self._drain(chunk)
         return True
 
-    def flush(self) -> None:
-        """Write what was kept while a read was being handled; called by the relay."""
-        self._leave(CORKED)
-
-    def _leave(self, state: WriteState) -> None:
-        """Write what waits, if the stream is still in that state."""
+    def flush(self, state: WriteState = CORKED) -> None:
+        """Write what waits, if the stream is still in that state. The relay calls this when a read was handled."""
         self._lock.acquire()
         outbox = self._outbox
         if self._state is not state or outbox is None:
             self._lock.release()
             return
         self._state = WRITING
-        chunk = outbox.take_chunk()
+        pieces = outbox.pieces
+        chunk = pieces.pop() if len(pieces) == 1 else outbox.take_chunk()
         self._lock.release()
         self._drain(chunk)
 
@@ -246,8 +245,16 @@ class Stream:
                 self._fail(exc)
                 return
             self._lock.acquire()
-            if self._outbox is not None and sent == self._outbox.size and not self._is_awaited():
-                self._outbox.size = 0
+            outbox = self._outbox
+            if (
+                outbox is not None
+                and sent == outbox.size
+                # Nothing but the next write depends on the end of this one.
+                and self._room is None
+                and self._watched == READ
+                and not self._closing
+            ):
+                outbox.size = 0
                 self._state = IDLE
                 self._lock.release()
                 return
@@ -262,10 +269,6 @@ class Stream:
                 break
         if finish:
             self._half_close()
-
-    def _is_awaited(self) -> bool:
-        """Whether anything but the next write depends on the end of this one."""
-        return self._closing or self._room is not None or self._watched != READ
 
     def _sent(self, chunk: bytes | None, sent: int) -> bytes | None:
         """The kernel took so many bytes of a chunk: what is to be written next, or the state in which that ends."""
