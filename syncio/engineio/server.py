@@ -15,7 +15,7 @@ from ..runtime import Task, choose_runtime, installed_modes
 from .config import ServerConfig, takes
 from .exchange import Exchange
 from .farewells import say_goodbye_at_exit
-from .packet import MESSAGE, Packet, PacketType, decode_json
+from .packet import MESSAGE, Packet, PacketType
 from .reasons import reason
 from .socket import Socket
 
@@ -105,17 +105,6 @@ class Server:
             self.logger.exception("the connect handler failed; the client is rejected")
             return False
         return True if verdict is None else verdict
-
-    def fire_message(self, sid: str, data: str | bytes) -> None:
-        """Call the message handler."""
-        handler = self.handlers.get("message")
-        if handler is None:
-            return
-        config = self.config
-        try:
-            handler(sid, decode_json(data, config.codec) if config.decode_json and data.__class__ is str else data)
-        except BaseException:  # also sys.exit() and gevent's time-outs: they end the handler and nothing else
-            self.logger.exception("the message handler failed")
 
     def fire_disconnect(self, socket: Socket, why: str) -> None:
         """Call the disconnect handler, while the session can still be read, and forget the session then."""
