@@ -83,8 +83,8 @@ class Relay(Protocol):
     def corks(self) -> bool:
         """Whether the caller is the duty thread inside the handling of one read, so that writes wait for its end."""
 
-    def flush_later(self, stream: Flushable) -> None:
-        """Have a stream flush when the handling of the current read ends, or when its handler blocks."""
+    def cork(self, stream: Flushable) -> bool:
+        """Have a stream flush when the handling of the current read ends, or when its handler blocks; False off duty."""
 
     def stats(self) -> dict[str, int]:
         """Numbers for people."""

@@ -118,12 +118,19 @@ class RelayCore:
         """Whether the caller is the duty worker, so that its writes wait for the end of the current read's handling."""
         return self._duty == self._ident()
 
-    def flush_later(self, stream: Flushable) -> None:
-        """Have a stream flush when the handling of the current read ends, or when its handler blocks."""
+    def cork(self, stream: Flushable) -> bool:
+        """Have a stream flush when the handling of the current read ends, or when its handler blocks.
+
+        :return: whether it will; False if the caller is not on duty, and has to write itself.
+        """
+        me = self._ident()
+        if self._duty != me:
+            return False
         self._dirty.append(stream)
-        if self._duty != self._ident():
-            # The caller lost the duty after it had asked; whoever has it now may have looked already, and wait.
+        if self._duty != me:
+            # The duty was lost in this moment; whoever has it now may have looked already, and wait.
             self._flush_dirty()
+        return True
 
     def _flush_dirty(self) -> None:
         dirty = self._dirty

@@ -203,23 +203,17 @@ class Stream:
             return False
         outbox.pieces.append(data)
         outbox.size = size
-        if state is not IDLE and (state is not CORKED or size < CORK_LIMIT):
+        if state is IDLE:
+            # Corked from this moment on for everybody; whoever is not on duty writes at once.
+            self._state = CORKED
             self._lock.release()
-            return True  # somebody is about to send it
-        corks = self._relay.corks()
-        if state is CORKED:
-            if not corks:
-                self._lock.release()
-                return True
-            corks = False
-        self._state = CORKED if corks else WRITING
-        chunk = None if corks else outbox.take_chunk()
+            if not self._relay.cork(self):
+                self.flush()
+            return True
         self._lock.release()
-        if corks:
-            self._relay.flush_later(self)
-        else:
-            self._drain(chunk)
-        return True
+        if state is CORKED and size >= CORK_LIMIT and self._relay.corks():
+            self.flush()
+        return True  # somebody is about to send it
 
     def flush(self, state: WriteState = CORKED) -> None:
         """Write what waits, if the stream is still in that state. The relay calls this when a read was handled."""

@@ -396,8 +396,8 @@ def test_flushes_wait_for_the_end_of_a_reads_handling(runtime: Runtime, relay: R
     done = runtime.event()
 
     def act() -> None:
-        relay.flush_later(Kept(lambda: seen.append("first")))
-        relay.flush_later(Kept(lambda: (seen.append("second"), done.set())))
+        relay.cork(Kept(lambda: seen.append("first")))
+        relay.cork(Kept(lambda: (seen.append("second"), done.set())))
         seen.append("handled")
 
     wire(act).ring()
@@ -412,7 +412,7 @@ def test_flushes_of_a_timer_wait_for_its_end(runtime: Runtime, relay: Relay) -> 
 
     def act() -> None:
         assert relay.corks()
-        relay.flush_later(Kept(lambda: (seen.append("flushed"), done.set())))
+        relay.cork(Kept(lambda: (seen.append("flushed"), done.set())))
         seen.append("fired")
 
     relay.call_at(0.0, act)
@@ -423,26 +423,28 @@ def test_flushes_of_a_timer_wait_for_its_end(runtime: Runtime, relay: Relay) -> 
 def test_blocking_handler_breaks_its_cork(runtime: Runtime, relay: Relay, wire: Wires) -> None:
     """What a handler wants flushed leaves when it blocks, not when it ends."""
     flushed = runtime.event()
-    work = Work(runtime, act=lambda: relay.flush_later(Kept(flushed.set)))
+    work = Work(runtime, act=lambda: relay.cork(Kept(flushed.set)))
     wire(lambda: relay.call_inline(work)).ring()
     assert flushed.wait(PATIENCE)
     assert not work.ended.is_set() and not relay.corks()
     work.release.set()
 
 
-def test_flush_that_comes_after_the_handover_is_not_lost(runtime: Runtime, relay: Relay, wire: Wires) -> None:
-    """Who looked whether it corks, lost the duty and asks for the flush only then, gets it in an idle loop too."""
-    flushed = runtime.event()
+def test_only_the_duty_worker_corks(runtime: Runtime, relay: Relay, wire: Wires) -> None:
+    """Who has lost the duty, or never had it, is told to write himself."""
+    answers: list[bool] = [relay.cork(Kept(lambda: None))]
+    done = runtime.event()
 
     def act() -> None:
-        assert relay.corks()
+        answers.append(relay.cork(Kept(lambda: None)))
         assert turn(runtime, relay)  # another worker is on duty, and waits
-        assert not relay.corks()
-        relay.flush_later(Kept(flushed.set))
+        answers.append(relay.cork(Kept(lambda: None)))
+        done.set()
 
     work = Work(runtime, act)
     wire(lambda: relay.call_inline(work)).ring()
-    assert flushed.wait(1.0)
+    assert done.wait(PATIENCE)
+    assert answers == [False, True, False]
     work.release.set()
 
 
