@@ -34,6 +34,7 @@ logger = logging.getLogger("syncio.server")
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 RETRY_AFTER = (("Retry-After", "5"), ("Content-Type", "text/plain"))
+HANDSHAKE = json.JSONEncoder(separators=(",", ":"))
 NO_STORE = ("Cache-Control", "no-store")
 
 
@@ -194,15 +195,14 @@ class Exchange:
 
     def _handshake(self, sid: str, upgrades: list[str]) -> str:
         config = self._server.config
-        return json.dumps(
+        return HANDSHAKE.encode(
             {
                 "sid": sid,
                 "upgrades": upgrades,
                 "pingInterval": round(config.interval * 1000),
                 "pingTimeout": round(config.ping_timeout * 1000),
                 "maxPayload": config.max_http_buffer_size,
-            },
-            separators=(",", ":"),
+            }
         )
 
     def _upgrades(self, host: Host, environ: Environ) -> list[str]:

@@ -51,7 +51,7 @@ class Opening:
         self._stream: Stream | None = None
 
     def take(self, headers: Sequence[tuple[str, str]]) -> Stream:
-        """Take the connection over and write the 101.
+        """Take the connection over and write the 101, which leaves with what else is written before `start`.
 
         :param headers: more header fields for it.
         :raises OSError: if the connection is gone.
@@ -59,6 +59,7 @@ class Opening:
         self._taken = self.host.take()
         stream = self._stream = Stream(self._runtime, self._taken.sock)
         if self.handshake is not None:
+            stream.hold()
             words = self.deflate[1] if self.deflate is not None else ""
             stream.write(self.handshake.response(extensions=words, headers=headers))
         return stream
@@ -67,6 +68,7 @@ class Opening:
         """Have the relay read. Where the server cannot let go of its socket, return when the connection has ended."""
         assert self._taken is not None and self._stream is not None
         stream, leftover = self._stream, self._taken.leftover
+        stream.flush()
 
         def begin() -> None:
             try:

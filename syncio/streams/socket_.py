@@ -215,11 +215,19 @@ class Stream:
             self.flush()
         return True  # somebody is about to send it
 
+    def hold(self) -> None:
+        """Keep what is written until `flush`, for a caller that has more to write."""
+        with self._lock:
+            if self._state is IDLE:
+                self._state = CORKED
+
     def flush(self, state: WriteState = CORKED) -> None:
         """Write what waits, if the stream is still in that state. The relay calls this when a read was handled."""
         self._lock.acquire()
         outbox = self._outbox
         if self._state is not state or outbox is None:
+            if self._state is state is CORKED:
+                self._state = IDLE  # held, and nothing came
             self._lock.release()
             return
         self._state = WRITING

@@ -270,6 +270,39 @@ def test_writes_during_one_read_leave_together(connect: Connect) -> None:
     assert wire.receiver.pieces == [b"x"]
 
 
+def test_held_bytes_leave_together(connect: Connect) -> None:
+    """What is written after `hold` is one send at `flush`, and from then on writes leave at once."""
+    wire = connect("packets")
+    wire.stream.hold()
+    wire.stream.write(b"a")
+    wire.stream.write(b"b")
+    assert wire.peer.recv() is None
+    wire.stream.flush()
+    assert wire.peer.next() == b"ab"
+    wire.stream.write(b"c")
+    assert wire.peer.next() == b"c"
+
+
+def test_holding_nothing_holds_nothing_back(connect: Connect) -> None:
+    """A stream that was held and flushed without a word between is as it was."""
+    wire = connect("packets")
+    wire.stream.hold()
+    wire.stream.flush()
+    wire.stream.write(b"a")
+    assert wire.peer.next() == b"a"
+
+
+def test_held_bytes_leave_before_a_close_that_lingers(connect: Connect) -> None:
+    """A close between `hold` and `flush` waits for the bytes."""
+    wire = connect("packets")
+    wire.stream.hold()
+    wire.stream.write(b"a")
+    wire.stream.close(PATIENCE)
+    wire.stream.flush()
+    assert wire.peer.next() == b"a"
+    assert wire.peer.next() == b""
+
+
 def test_corks_have_a_limit(connect: Connect) -> None:
     """So much at once does not wait for the end of a read's handling."""
     wire = connect("packets", small=False)
