@@ -84,7 +84,7 @@ class Relay(Protocol):
         """Whether the caller is the duty thread inside the handling of one read, so that writes wait for its end."""
 
     def cork(self, stream: Flushable) -> bool:
-        """Have a stream flush when the handling of the current read ends, or when its handler blocks; False off duty."""
+        """Have a stream flush when the handling of the current read ends, or its handler blocks; False off duty."""
 
     def stats(self) -> dict[str, int]:
         """Numbers for people."""

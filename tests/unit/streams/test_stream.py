@@ -294,7 +294,7 @@ def test_holding_nothing_holds_nothing_back(connect: Connect) -> None:
 
 def test_held_bytes_leave_before_a_close_that_lingers(connect: Connect) -> None:
     """A close between `hold` and `flush` waits for the bytes."""
-    wire = connect("packets")
+    wire = connect("packets").start()
     wire.stream.hold()
     wire.stream.write(b"a")
     wire.stream.close(PATIENCE)
