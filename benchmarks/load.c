@@ -256,6 +256,7 @@ static void post_message(Client *client) {
     client->sent[0] = now;
     if (!client->pong_due) {
         post(client, payload, payload_size);
+        if (is("pair")) poll(client);
         return;
     }
     Buffer both = {0};
@@ -277,9 +278,13 @@ static void begin(Client *client) {
     opening_count++;
     if (is("poll") || is("upgrade"))
         poll(client);
-    else if (is("fixed"))
+    else if (is("fixed") || is("once")) {
+        client->sent[0] = now;
         ask(&client->get, "GET", "/", NULL, 0);
-    else
+    } else if (is("pair")) {
+        strcpy(client->sid, "abcdefghijklmnopqrst"); /* nobody asks whose it is */
+        poll(client);
+    } else
         start_connecting(&client->ws, client);
 }
 
@@ -325,7 +330,7 @@ static void start_work(void) {
         Client *client = &clients[i];
         if (is("echo") || is("block"))
             for (int k = 0; k < options.inflight; k++) send_message(client);
-        else if (is("poll") && !client->parked)
+        else if ((is("poll") && !client->parked) || is("pair"))
             post_message(client);
         flush(&client->ws);
     }
@@ -445,12 +450,20 @@ static void http_answered(Connection *connection, int status, char *body, size_t
     connection->busy = 0;
     if (status != 200) {
         failed(client);
+    } else if (is("once")) {
+        if (client->phase == FRESH) opened(client);
+        again(client, 1);
     } else if (is("fixed")) {
         if (client->phase == FRESH) opened(client);
         count(1);
         sample(client->sent[0]);
         client->sent[0] = now;
         ask(connection, "GET", "/", NULL, 0);
+    } else if (is("pair")) {
+        if (client->phase == FRESH)
+            opened(client);
+        else
+            round_of_polling(client, connection == &client->get ? 2 : 1);
     } else if (connection == &client->get) {
         poll_answered(client, body, size);
     } else if (!client->parked) {
@@ -699,7 +712,7 @@ static void make_payloads(void) {
     memset(text, 'x', size + 2);
     text[0] = '4';
     if (is("broadcast")) text[1] = 'b';
-    if (is("poll")) {
+    if (is("poll") || is("pair")) {
         memcpy(payload, text, payload_size = size + 1);
     } else if (options.binary) {
         payload_size = make_frame(payload, 2, text + 1, size);
@@ -714,7 +727,7 @@ static void make_payloads(void) {
 static void read_options(int count, char **words) {
     if (count < 2) die("usage: load SCENARIO --port P [options]; see the head of load.c");
     options.scenario = words[1];
-    const char *known = " echo broadcast idle churn upgrade poll fixed block ";
+    const char *known = " echo broadcast idle churn upgrade poll fixed pair once block ";
     char padded[32];
     snprintf(padded, sizeof padded, " %.20s ", words[1]);
     if (!strstr(known, padded)) die("there is no scenario %s; there are:%s", words[1], known);

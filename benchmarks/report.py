@@ -106,9 +106,19 @@ def of_engineio(found: Medians, scenario: Scenario, contestant: Contestant) -> f
 
 def of_fixed(found: Medians, scenario: Scenario, contestant: Contestant) -> float | None:
     """The same WSGI server's figure with an application of two bytes, in operations of as many requests as ours."""
-    fixed = next(row for row in scenarios.SCENARIOS if row.kind == "fixed")
+    return of_two_bytes(found, scenario, contestant, "fixed", scenario.requests)
+
+
+def of_same_requests(found: Medians, scenario: Scenario, contestant: Contestant) -> float | None:
+    """The same, for the very requests that ours answers."""
+    return of_two_bytes(found, scenario, contestant, "pair", 1)
+
+
+def of_two_bytes(found: Medians, scenario: Scenario, contestant: Contestant, kind: str, requests: int) -> float | None:
+    """The figure of two bytes in a scenario of some kind, in operations of so many of its operations."""
+    fixed = next(row for row in scenarios.SCENARIOS if row.kind == kind)
     figure = main_figure(found, fixed, beside(contestant, Role.FIXED)) if scenario.requests else None
-    return figure and figure / scenario.requests
+    return figure and figure / requests
 
 
 def beside(contestant: Contestant, role: Role) -> Contestant | None:
@@ -121,6 +131,7 @@ RATIOS: dict[str, Baseline] = {
     "x Node": of_node,
     "x python-engineio, same host": of_engineio,
     "x two bytes, same host": of_fixed,
+    "x two bytes, same requests": of_same_requests,
 }
 
 
@@ -196,7 +207,7 @@ def summary(results: Figures, found: Medians, tried: list[Scenario]) -> str:
     rows = [
         [scenario.title, *(ratio(found, scenario, server, each) for server in ours for each in baselines.values())]
         for scenario in tried
-        if scenario.kind != "fixed"
+        if not scenario.is_fixed
     ]
     heading = ["scenario", *(f"{server.host} x {name}" for server in ours for name in baselines)]
     text = "Rates: more is better. Idle connections: memory, less is better. python-engineio and two bytes: same host."

@@ -33,6 +33,11 @@ class Scenario:
         return self.kind == "idle"
 
     @property
+    def is_fixed(self) -> bool:
+        """What is asked is answered by two bytes: figures of the WSGI server, not of an engine."""
+        return self.kind in ("fixed", "pair", "once")
+
+    @property
     def connections(self) -> int:
         """How many connections are opened."""
         words = self.load.split()
@@ -41,10 +46,10 @@ class Scenario:
     def takes(self, contestant: Contestant) -> bool:
         """Whether the server knows what the scenario asks for."""
         if contestant.role is Role.FIXED:
-            return self.kind == "fixed"
+            return self.is_fixed
         if contestant.role is Role.CEILING:
             return self.kind in ("echo", "idle", "churn")
-        return self.kind != "fixed"
+        return not self.is_fixed
 
 
 SCENARIOS = (
@@ -63,6 +68,12 @@ SCENARIOS = (
         "poll-50-parked", "polling echo, 50 clients beside 200 parked", "poll --connections 50 --parked 200", requests=2
     ),
     Scenario("fixed-50", "two bytes over HTTP, 50 connections", "fixed --connections 50", "requests/s"),
+    Scenario(
+        "fixed-poll-50", "the requests of a polling echo answered by two bytes, 50 clients", "pair --connections 50"
+    ),
+    Scenario(
+        "fixed-once-10", "two bytes, each on a new connection, 10 at a time", "once --connections 10", "requests/s"
+    ),
     Scenario("block-100", "1 in 10 handlers blocks 50 ms, 100 connections", "block --connections 100"),
 )
 
