@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..errors import LocalError, StreamError
 from ..runtime import Runtime
 from ..streams import Kept, Stream
-from ..websocket import CloseReceived, Connection, ProtocolFailed, encode_binary, encode_text
+from ..websocket import TEXT_HEADS, CloseReceived, Connection, ProtocolFailed, encode_binary, encode_text
 from .packet import Packet
 from .reasons import reason
 
@@ -18,6 +18,8 @@ __all__ = ["WebSocketTransport"]
 
 CLOSE_LINGER = 2.0
 """Seconds for our close frame to leave and for the peer's to come."""
+
+SHORT = len(TEXT_HEADS)
 
 _ENDS: dict[type, str] = {CloseReceived: reason.TRANSPORT_CLOSE, ProtocolFailed: reason.TRANSPORT_ERROR}
 
@@ -116,7 +118,13 @@ class WebSocketTransport:
         :return: False if it takes `send`, or more than that.
         :raises UnicodeEncodeError: if it has a lone surrogate.
         """
-        return self._plain and not self.closing and self._stream.write(encode_text(text), self._limit)
+        if not self._plain or self.closing:
+            return False
+        payload = text.encode()
+        size = len(payload)
+        # What `encode_text` does, without the call: 30 ns.
+        frame = TEXT_HEADS[size] + payload if size < SHORT else encode_text(text)
+        return self._stream.write(frame, self._limit)
 
     def send_binary(self, data: bytes) -> bool:
         """The same for a message of bytes."""

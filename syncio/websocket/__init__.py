@@ -7,11 +7,12 @@ Nothing here may import threading, gevent, socket, selectors or time.
 from .connection import STATES, Connection, Role, State
 from .deflate import DeflateParameters
 from .events import CloseReceived, Event, PingReceived, PongReceived, ProtocolFailed
-from .frames import CloseCode, Opcode, apply_mask, encode_binary, encode_frame, encode_text
+from .frames import TEXT_HEADS, CloseCode, Opcode, apply_mask, encode_binary, encode_frame, encode_text
 from .handshake import ClientHandshake, ServerHandshake, Upgraded, is_upgrade
 
 __all__ = [
     "STATES",
+    "TEXT_HEADS",
     "ClientHandshake",
     "CloseCode",
     "CloseReceived",

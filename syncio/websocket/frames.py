@@ -15,6 +15,7 @@ from ..errors import RemoteProtocolError
 
 __all__ = [
     "MAX_CONTROL_PAYLOAD",
+    "TEXT_HEADS",
     "CloseCode",
     "FrameHeader",
     "Opcode",
@@ -154,7 +155,8 @@ def read_header(data: bytes, start: int) -> FrameHeader | None:
 
 _two_octets = Struct("!BBH").pack
 _eight_octets = Struct("!BBQ").pack
-_TEXT_HEADS = tuple(bytes((0x80 | Opcode.TEXT, length)) for length in range(126))
+TEXT_HEADS = tuple(bytes((0x80 | Opcode.TEXT, length)) for length in range(126))
+"""What stands before a server's whole text message of so many bytes."""
 _BINARY_HEADS = tuple(bytes((0x80 | Opcode.BINARY, length)) for length in range(126))
 
 
@@ -191,7 +193,7 @@ def encode_text(text: str) -> bytes:
     payload = text.encode()
     length = len(payload)
     if length < 126:
-        return _TEXT_HEADS[length] + payload
+        return TEXT_HEADS[length] + payload
     return encode_frame(Opcode.TEXT, payload)
 
 
