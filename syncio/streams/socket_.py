@@ -149,12 +149,11 @@ class Stream:
 
     def ready(self, found: int) -> None:
         """Called by the relay: the socket can be read, or written, or has ended."""
-        if found & WRITE and self._state is BLOCKED:
-            self.flush(BLOCKED)
-        if found == ONLY_WRITE:
-            return
-        if self._paused and found & (READ | WRITE) == found:
-            return
+        if found != READ or self._paused:
+            if found & WRITE and self._state is BLOCKED:
+                self.flush(BLOCKED)
+            if found == ONLY_WRITE or (self._paused and found & (READ | WRITE) == found):
+                return
         try:
             data = self.recv(READ_SIZE)
         except (BlockingIOError, InterruptedError):
