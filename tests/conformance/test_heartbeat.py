@@ -11,7 +11,7 @@ TIMINGS = (BRISK,)
 """These cases wait for heartbeats."""
 
 ROUNDS = 3
-LATENESS = 0.3
+LATENESS = 0.6
 """Seconds that a loaded machine may add to a heartbeat."""
 
 
