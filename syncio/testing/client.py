@@ -82,6 +82,14 @@ class TestClient(Client):
         if not self.has_vanished:
             super()._received(session, packets, end)
 
+    def rests(self, parked: bool) -> bool:
+        """Whether nothing of it is on its way to the server.
+
+        :param parked: whether a poll of it waits there.
+        """
+        link = self._link
+        return not isinstance(link, ClientPolling) or (not link.is_posting and (parked or not link.is_polling))
+
     def vanish(self) -> None:
         """Be gone as a client is whose network fails: nothing is said, and nothing is answered from now on. To the
         server that is silence, which its heartbeat notices; see `Clock`."""

@@ -35,6 +35,7 @@ class Clock:
         """
         if seconds < 0:
             raise LocalError("time passes forwards only")
+        self._settle(list(self.server.sockets.values()))
         while self.server.config.monitor_clients:
             step = min(seconds, max(LEAST, self._next() - self.server.runtime.now()))
             self._pass(step)
@@ -65,11 +66,13 @@ class Clock:
         self._settle(sockets)
 
     def _settle(self, sockets: list[Socket]) -> None:
+        """Wait until clients of the test have answered their pings, and handlers of the end have run."""
         runtime = self.server.runtime
         until = runtime.now() + PATIENCE
-        speaking = {client.sid for client in TestClient.all() if not client.has_vanished}
+        clients = {client.sid: client for client in TestClient.all()}
         for socket in sockets:
-            while socket.sid in speaking and socket.machine.is_open and socket.machine.awaits_answer:
+            client = clients.get(socket.sid)
+            while client is not None and socket.machine.is_open and not _is_quiet(client, socket):
                 if runtime.now() > until:
                     break
                 runtime.sleep(LEAST)
@@ -77,3 +80,8 @@ class Clock:
                 idle = runtime.event()
                 if socket.lane.when_idle(idle.set):
                     idle.wait(max(0.0, until - runtime.now()))
+
+
+def _is_quiet(client: TestClient, socket: Socket) -> bool:
+    machine = socket.machine
+    return (client.has_vanished or not machine.awaits_answer) and client.rests(machine.poll is not None)

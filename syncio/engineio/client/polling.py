@@ -56,6 +56,7 @@ class ClientPolling:
         self._room: list[Event] = []
         self._posting = True  # until `start`: nothing is posted while an upgrade may still come
         self._has_begun = False
+        self._polling = False
         self._stopped = False
         self._sid = ""
         self._patience = 0.0
@@ -85,6 +86,7 @@ class ClientPolling:
         :param deliver: called with the packets of an answer, and with the reason for which polling ended.
         """
         self._deliver = deliver
+        self._polling = True
         self._runtime.spawn(self._poll)
         self._begin_posting()
 
@@ -101,15 +103,26 @@ class ClientPolling:
 
     # ------------------------------------------------------------------ in
 
+    @property
+    def is_polling(self) -> bool:
+        """Whether a GET is under way, or another one will be."""
+        return self._polling
+
+    @property
+    def is_posting(self) -> bool:
+        """Whether a POST is under way, or another one will be."""
+        return self._posting
+
     def _poll(self) -> None:
-        while not self._stopped:
-            try:
+        try:
+            while not self._stopped:
                 packets = _decode(self._web.request("GET", self._address(), self._headers, patience=self._patience))
-            except (ConnectionError, RemoteProtocolError):
-                self._end(reason.TRANSPORT_ERROR)
-                return
-            if self._deliver is not None and not self._stopped:
-                self._deliver(packets, None)
+                if self._deliver is not None and not self._stopped:
+                    self._deliver(packets, None)
+        except (ConnectionError, RemoteProtocolError):
+            self._end(reason.TRANSPORT_ERROR)
+        finally:
+            self._polling = False
 
     def _end(self, why: str) -> None:
         if not self._stopped:
