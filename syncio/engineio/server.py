@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, overload
 
-from ..runtime import Task, choose_runtime, installed_modes
+from ..runtime import choose_runtime, installed_modes
+from .background import Background
 from .config import ServerConfig, takes
 from .exchange import Exchange
 from .farewells import say_goodbye_at_exit
@@ -27,7 +28,7 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 
 
-class Server:
+class Server(Background):
     """An Engine.IO v4 server for synchronous Python.
 
     Its options are keyword arguments, described in `syncio.engineio.config.ServerConfig`; each is an attribute too.
@@ -290,27 +291,7 @@ class Server:
             "relay": self.runtime.relay().stats(),
         }
 
-    # ------------------------------------------------------------------ the runtime, for applications
-
-    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Task:
-        """Run a function in a thread or greenlet of its own. The result can be joined."""
-        return self.runtime.spawn(target, *args, **kwargs)
-
-    def sleep(self, seconds: float = 0) -> None:
-        """Let others run for that long."""
-        self.runtime.sleep(seconds)
-
-    def create_queue(self, *args: Any, **kwargs: Any) -> Any:
-        """A queue of the runtime, in the manner of `queue.Queue`."""
-        return self.runtime.queue(*args, **kwargs)
-
-    def get_queue_empty_exception(self) -> type[Exception]:
-        """What such a queue raises when it is empty."""
-        return self.runtime.queue_empty
-
-    def create_event(self) -> Any:
-        """An event of the runtime, in the manner of `threading.Event`."""
-        return self.runtime.event()
+    # ------------------------------------------------------------------ beside the protocol
 
     def generate_id(self) -> str:
         """A new session id: 20 URL-safe characters, 120 bits from the system's random source."""

@@ -14,7 +14,8 @@ from typing import Any, TypeVar, overload
 
 from ...errors import BusyError, ConfigurationError, ConnectionError, RequestTimeout
 from ...heartbeat import Watch, monitor_of
-from ...runtime import Lane, Task, choose_runtime
+from ...runtime import Lane, choose_runtime
+from ..background import Background
 from ..config import takes
 from ..packet import MESSAGE, UPGRADE, Packet, PacketType, decode_json
 from ..reasons import reason
@@ -55,7 +56,7 @@ class _Ended:
         self.reason = reason
 
 
-class Client:
+class Client(Background):
     """An Engine.IO v4 client on threads, or on greenlets where the process is monkey-patched.
 
     A WebSocket costs no thread of its own; long polling has one. Handlers run in the order of what they are for, one
@@ -457,28 +458,6 @@ class Client:
                 self.disconnect()
             raise
         return True
-
-    # ------------------------------------------------------------------ the runtime, for applications
-
-    def start_background_task(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Task:
-        """Run a function in a thread or greenlet of its own. The result can be joined."""
-        return self.runtime.spawn(target, *args, **kwargs)
-
-    def sleep(self, seconds: float = 0) -> None:
-        """Let others run for that long."""
-        self.runtime.sleep(seconds)
-
-    def create_queue(self, *args: Any, **kwargs: Any) -> Any:
-        """A queue of the runtime, in the manner of `queue.Queue`."""
-        return self.runtime.queue(*args, **kwargs)
-
-    def get_queue_empty_exception(self) -> type[Exception]:
-        """What such a queue raises when it is empty."""
-        return self.runtime.queue_empty
-
-    def create_event(self) -> Any:
-        """An event of the runtime, in the manner of `threading.Event`."""
-        return self.runtime.event()
 
 
 def _transports(wanted: str | Sequence[str] | None) -> tuple[str, ...]:
