@@ -282,11 +282,11 @@ class Server(Background):
 
     def stats(self) -> dict[str, Any]:
         """Numbers for people: sessions by transport, those accepted and rejected so far, the relay's figures."""
-        transports = [socket.transport for socket in list(self.sockets.values())]
+        upgraded = [socket.upgraded for socket in list(self.sockets.values())]
         return {
-            "sessions": len(transports),
-            "polling": transports.count("polling"),
-            "websocket": transports.count("websocket"),
+            "sessions": len(upgraded),
+            "polling": upgraded.count(False),
+            "websocket": upgraded.count(True),
             **self._counts,
             "relay": self.runtime.relay().stats(),
         }

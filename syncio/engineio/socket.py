@@ -90,11 +90,6 @@ class Socket:
         self._user_session = value
 
     @property
-    def transport(self) -> str:
-        """'polling' or 'websocket'."""
-        return "websocket" if self.machine.transport is TransportState.WEBSOCKET else "polling"
-
-    @property
     def upgraded(self) -> bool:
         """Whether a WebSocket carries the session."""
         return self.machine.transport is TransportState.WEBSOCKET
