@@ -328,7 +328,7 @@ class Session:
     def deadline(self) -> float:
         """When the ping is too old, or, if none is unanswered, when the next one is due."""
         sent = self.ping_sent
-        return sent + self._timeout if sent is not None and self.last_seen <= sent else self.next_ping
+        return self.next_ping if sent is None or not self.awaits_answer else sent + self._timeout
 
     def age(self, seconds: float) -> None:
         """Let everything have happened so much earlier: the fake clock of `syncio.testing`."""
