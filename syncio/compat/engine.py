@@ -92,8 +92,9 @@ class EngineSocket(Socket):
     def payload_received(self, packets: Sequence[Any], end: str | None) -> bool:
         """A POST brought packets; it goes through `handle_post_request`."""
         taken = super().payload_received(packets, end)
-        size = sum(len(data) + 1 for _, data in packets) + max(0, len(packets) - 1)
-        self.handle_post_request({"CONTENT_LENGTH": size})
+        if EngineSocket.handle_post_request is not _UNSEEN_POST:
+            size = sum(len(data) + 1 for _, data in packets) + max(0, len(packets) - 1)
+            self.handle_post_request({"CONTENT_LENGTH": size})
         return taken
 
     def handle_post_request(self, environ: Mapping[str, Any]) -> None:
@@ -122,7 +123,7 @@ class EngineSocket(Socket):
 
     def carry(self, websocket: WebSocketTransport) -> None:
         """From now on a WebSocket carries the session; it goes through `_websocket_handler`."""
-        if EngineSocket._websocket_handler is not _UNSEEN:
+        if EngineSocket._websocket_handler is not _UNSEEN_WEBSOCKET:
             self._websocket_handler(Spied())
         super().carry(websocket)
 
@@ -138,7 +139,9 @@ class EngineSocket(Socket):
         super().websocket_received(websocket, events, end)
 
 
-_UNSEEN = EngineSocket._websocket_handler
+# What these are while nobody looks in.
+_UNSEEN_POST = EngineSocket.handle_post_request
+_UNSEEN_WEBSOCKET = EngineSocket._websocket_handler
 
 
 class EngineServer(Server):
