@@ -50,6 +50,7 @@ def node_folder(folder: Path, script: str) -> list[str]:
     """
     program = require_tool("node")
     (folder / "node_modules").symlink_to(_installed_modules())
+    shutil.copy(HERE / "within.mjs", folder)
     return [program, str(shutil.copy(HERE / script, folder))]
 
 

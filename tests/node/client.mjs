@@ -4,25 +4,16 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Socket } from "engine.io-client";
+import { patience } from "./within.mjs";
 
 const LIMIT = 1_000_000; // the server's max_http_buffer_size
 const PATIENCE = 15_000; // milliseconds for one step
+const within = patience(PATIENCE);
 
 const [url, scenario] = process.argv.slice(2);
 
 function say(event, more = {}) {
   console.log(JSON.stringify({ event, ...more }));
-}
-
-function within(promise, what) {
-  const timer = new AbortController();
-  const tooLate = sleep(PATIENCE, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`${what}: nothing within ${PATIENCE} ms`);
-  });
-  return Promise.race([promise, tooLate]).finally(() => {
-    timer.abort();
-    tooLate.catch(() => {});
-  });
 }
 
 /** A client that keeps everything it gets. */

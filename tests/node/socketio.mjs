@@ -3,25 +3,15 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
 import { io } from "socket.io-client";
+import { patience } from "./within.mjs";
 
 const PATIENCE = 10_000; // milliseconds for one step
+const within = patience(PATIENCE);
 const [url, kind] = process.argv.slice(2);
 const polls = { transports: ["polling"] };
 const webSockets = { transports: ["websocket"] };
 const open = [];
-
-function within(promise, what) {
-  const timer = new AbortController();
-  const tooLate = sleep(PATIENCE, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`${what}: nothing within ${PATIENCE} ms`);
-  });
-  return Promise.race([promise, tooLate]).finally(() => {
-    timer.abort();
-    tooLate.catch(() => {});
-  });
-}
 
 async function connect(options = {}, namespace = "") {
   const socket = io(url + namespace, { forceNew: true, reconnection: false, ...options });
