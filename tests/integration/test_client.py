@@ -22,11 +22,21 @@ from .test_node_client import node_folder
 
 PATIENCE = 15
 MANY = 200
+# A disconnect takes python-engineio's session away at once: a poll that is then still on its way gets "Invalid session"
+# and no CLOSE. So it has to wait until the next poll, which follows the POST that brings "leave", is parked.
 THEIRS = """
 import sys, engineio
 from werkzeug.serving import run_simple
 server = engineio.Server(async_mode="threading", async_handlers=False)
-server.on("message", lambda sid, data: server.disconnect(sid) if data == "leave" else server.send(sid, data))
+def leave(sid):
+    server.sleep(0.5)
+    server.disconnect(sid)
+def answer(sid, data):
+    if data == "leave":
+        server.start_background_task(leave, sid)
+    else:
+        server.send(sid, data)
+server.on("message", answer)
 run_simple("127.0.0.1", int(sys.argv[1]), engineio.WSGIApp(server), threaded=True)
 """
 
