@@ -14,6 +14,9 @@ __all__ = ["Lane"]
 class Lane:
     """A queue of items for one handler function, and who may run it.
 
+    Whoever takes a token out of `_idle` runs the items. It gives the token back when it finds none, and then looks once
+    more: an item may have come from somebody who found no token. Both are single operations, which need no lock.
+
     :param relay: whose pool runs the handlers.
     :param lock: the session's lock; held for a few lines only.
     :param call: what is called with each item. What it raises ends its worker, not the lane.
@@ -21,7 +24,7 @@ class Lane:
     :param limit: with more items than this waiting, the lane is full.
     """
 
-    __slots__ = ("_call", "_items", "_limit", "_lock", "_running", "_waiting", "_width", "relay")
+    __slots__ = ("_call", "_idle", "_items", "_limit", "_lock", "_waiting", "_width", "relay")
 
     def __init__(self, relay: Relay, lock: Lock, call: Callable[[Any], None], width: int = 1, limit: int = 256) -> None:
         self.relay = relay
@@ -29,7 +32,7 @@ class Lane:
         self._call = call
         self._width = width
         self._limit = limit
-        self._running = 0
+        self._idle = [True] * width
         self._items: deque[Any] | None = None  # made when first needed: most lanes never queue anything
         self._waiting: list[tuple[int | None, Callable[[], object]]] | None = None
 
@@ -46,9 +49,13 @@ class Lane:
         return len(self) + (self._running if self._limit == 0 else 0)
 
     @property
+    def _running(self) -> int:
+        return self._width - len(self._idle)
+
+    @property
     def is_busy(self) -> bool:
         """Whether a handler runs."""
-        return self._running > 0
+        return len(self._idle) < self._width
 
     def put(self, items: list[Any], run: Callable[[Runnable], None] | None = None) -> bool:
         """Append items in order and have them run.
@@ -56,33 +63,43 @@ class Lane:
         :param run: `submit` or `call_inline` of the relay; None for `submit`.
         :return: whether the lane is full now.
         """
-        self._lock.acquire()
         waiting = self._items
         if waiting is None:
-            waiting = self._items = deque(items)
-        else:
-            waiting.extend(items)
-        wanted = self._width - self._running
-        if wanted > len(waiting):
-            wanted = len(waiting)
-        self._running += wanted
-        self._lock.release()
-        if wanted:
-            while wanted > 1:
+            waiting = self._first()
+        waiting.extend(items)
+        idle = self._idle
+        if idle and self._take_token():
+            for _ in items[1:]:
+                if not idle or not self._take_token():
+                    break
                 self.relay.submit(self)
-                wanted -= 1
             (run or self.relay.submit)(self)
-        return self._running > 0 and self.is_full
+        return len(idle) < self._width and self.is_full
+
+    def _first(self) -> deque[Any]:
+        with self._lock:
+            if self._items is None:
+                self._items = deque()
+            return self._items
+
+    def _take_token(self) -> bool:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return False
 
     def run(self) -> None:
         """Run items until there are none; called by the relay on the worker that got this lane."""
-        items = self._items
+        items, idle = self._items, self._idle
         assert items is not None, "who has the lane run has put something in"
         take, call = items.popleft, self._call
         while True:
-            # Taking an item needs no lock; to be idle does, so that nobody puts an item in and thinks that we run.
-            if not items and self._rests():
-                return
+            if not items:
+                idle.append(True)
+                if self._waiting is not None:
+                    self._call_due()
+                if not items or not self._take_token():
+                    return
             try:
                 item = take()
             except IndexError:
@@ -95,17 +112,6 @@ class Lane:
                 # This worker is lost; another one goes on in its place.
                 self.relay.submit(self)
                 raise
-
-    def _rests(self) -> bool:
-        """Stop running if there is still nothing to do."""
-        self._lock.acquire()
-        done = not self._items
-        if done:
-            self._running -= 1
-        self._lock.release()
-        if done and self._waiting is not None:
-            self._call_due()
-        return done
 
     def _call_due(self) -> None:
         with self._lock:
@@ -124,13 +130,14 @@ class Lane:
         return self._wait_for(None, callback)
 
     def _wait_for(self, most: int | None, callback: Callable[[], object]) -> bool:
+        entry = most, callback
         with self._lock:
-            if self._is_at(most):
-                return False
-            if self._waiting is None:
-                self._waiting = []
-            self._waiting.append((most, callback))
-            return True
+            # Noted first and asked then: a runner gives its token back first and looks here then.
+            self._waiting = [*(self._waiting or ()), entry]
+            if not self._is_at(most):
+                return True
+            self._waiting = [other for other in self._waiting if other is not entry] or None
+            return False
 
     def _is_at(self, most: int | None) -> bool:
         return self._load() <= most if most is not None else self._running == 0
