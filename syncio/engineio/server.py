@@ -136,7 +136,7 @@ class Server(Background):
         if websocket is not None:
             kind = data.__class__
             if kind is str:
-                if websocket.send_text("4" + data):
+                if websocket.send_text(data):
                     return
             elif kind is bytes and websocket.send_binary(data):
                 return
