@@ -1,6 +1,6 @@
 """Threads or greenlets behind one small interface: the only part of syncio that knows either."""
 
-from .base import Event, Lock, Relay, Runnable, Runtime, Task, Timer
+from .base import Event, Lock, Readiness, Relay, Runnable, Runtime, Task, Timer
 from .choose import MODES, choose_runtime, installed_modes
 from .lane import Lane
 from .mailbox import Mailbox
@@ -15,6 +15,7 @@ __all__ = [
     "Lane",
     "Lock",
     "Mailbox",
+    "Readiness",
     "Relay",
     "Runnable",
     "Runtime",

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from .poller import Ready
 
-__all__ = ["Event", "Lock", "Relay", "Runnable", "Runtime", "Task", "Timer"]
+__all__ = ["Event", "Lock", "Readiness", "Relay", "Runnable", "Runtime", "Task", "Timer"]
 
 
 class Lock(Protocol):
@@ -90,6 +90,19 @@ class Relay(Protocol):
         """Numbers for people."""
 
 
+class Readiness(Protocol):
+    """Waits for one descriptor, which must stay open until this is closed. At most one task reads, and one writes."""
+
+    def readable(self, timeout: float | None) -> bool:
+        """Wait until there is something to read, or the end; False if there was nothing for `timeout` seconds."""
+
+    def writable(self, timeout: float | None) -> bool:
+        """Wait until there is room to write, or the end; False if there was none for `timeout` seconds."""
+
+    def close(self) -> None:
+        """Wait no more. Nobody may be waiting now."""
+
+
 class Runtime(Protocol):
     """Threads or greenlets."""
 
@@ -97,6 +110,8 @@ class Runtime(Protocol):
     """'threading' or 'gevent'."""
     queue_empty: type[Exception]
     """What `create_queue().get(block=False)` raises."""
+    forks: int
+    """How often this process was forked from one that had this runtime: what was connected before is the parent's."""
     hold: float
     """How long, in seconds, a request that waits may keep its thread before it goes to the relay."""
 
@@ -111,6 +126,18 @@ class Runtime(Protocol):
 
     def spawn(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> Task:
         """Start a background task; it does not keep the process alive."""
+
+    def start(self, name: str, target: Callable[..., Any], *args: Any) -> Task:
+        """Start a background task that people shall find by its name."""
+
+    def current(self) -> object:
+        """The task that asks: a value that is the same for one task while it lives, and compares by ``==``."""
+
+    def call_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call what blocks its thread, letting other tasks run, and return what it returns."""
+
+    def readiness(self, fd: int) -> Readiness:
+        """What waits for a descriptor in this runtime's way."""
 
     def lock(self) -> Lock:
         """A new lock."""

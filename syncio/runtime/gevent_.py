@@ -15,11 +15,14 @@ from typing import Any
 import gevent
 import gevent.event
 import gevent.queue
+import gevent.socket
 from gevent import getcurrent
 from gevent.hub import get_hub
 from gevent.monkey import get_original
+from gevent.util import wrap_errors
 
 from .base import Runnable
+from .poller import READ, Spinner, poll_for
 from .relay import Duty, RelayCore
 
 __all__ = ["GeventRelay", "GeventRuntime"]
@@ -29,6 +32,10 @@ get_ident = get_original("_thread", "get_ident")
 
 DEFAULT_GREENLETS = 1000
 """How many handlers may block at the same time in one process of greenlets."""
+MOST_SPINNING = 1e-3
+"""Seconds for which a greenlet may find what it waits for without a switch; then the others have their turn."""
+READ_EVENT, WRITE_EVENT = 1, 2
+"""libev's own bits."""
 IDLE_GREENLETS = 64
 """How many greenlets wait for work; more than that end."""
 
@@ -146,11 +153,59 @@ class GeventRelay(RelayCore):
             self._steal()
 
 
+class WatchedDescriptor:
+    """Waits for one descriptor by switching to the hub: `base.Readiness` for greenlets."""
+
+    __slots__ = ("_fd", "_read", "_spinner", "_switched", "_write")
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._read: Any = None
+        self._write: Any = None
+        self._spinner = Spinner(poll_for(fd, READ))
+        self._switched = 0.0
+
+    def readable(self, timeout: float | None) -> bool:
+        # Other greenlets wait while this one looks, so it must not go on doing so with a peer that always answers.
+        now = time.monotonic()
+        if now - self._switched < MOST_SPINNING and timeout != 0 and self._spinner.look():
+            return True
+        if self._read is None:
+            self._read = get_hub().loop.io(self._fd, READ_EVENT)
+        self._switched = now
+        return self._await(self._read, timeout)
+
+    def writable(self, timeout: float | None) -> bool:
+        if self._write is None:
+            self._write = get_hub().loop.io(self._fd, WRITE_EVENT)
+        return self._await(self._write, timeout)
+
+    def _await(self, watcher: Any, timeout: float | None) -> bool:
+        if timeout is None:
+            get_hub().wait(watcher)
+            return True
+        late = TimeoutError()
+        try:
+            gevent.socket.wait(watcher, max(0.0, timeout), late)
+        except TimeoutError as exc:
+            if exc is not late:  # a `gevent.Timeout` of the caller's own
+                raise
+            return False
+        return True
+
+    def close(self) -> None:
+        for watcher in (self._read, self._write):
+            if watcher is not None:
+                watcher.close()
+        self._read = self._write = None
+
+
 class GeventRuntime:
     """Greenlets behind the interface of `base.Runtime`."""
 
     name = "gevent"
     queue_empty: type[Exception] = gevent.queue.Empty
+    forks = 0
     hold = 0.2
 
     def __init__(self, make_relay: Callable[[], GeventRelay] = GeventRelay) -> None:
@@ -166,6 +221,22 @@ class GeventRuntime:
     lock = staticmethod(allocate_lock)
     event = staticmethod(gevent.event.Event)
     spawn = staticmethod(gevent.spawn)
+    current = staticmethod(getcurrent)
+    readiness = staticmethod(WatchedDescriptor)
+
+    def start(self, name: str, target: Callable[..., Any], *args: Any) -> gevent.Greenlet:
+        """Start a greenlet with a name."""
+        greenlet = gevent.spawn(target, *args)
+        greenlet.name = name
+        return greenlet
+
+    def call_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call it on a thread of the hub's pool."""
+        # An error that leaves the thread would be printed, too.
+        result = get_hub().threadpool.apply(wrap_errors(Exception, function), args)
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     def queue(self, maxsize: int = 0) -> Any:
         """A `gevent.queue.Queue`; 0 means without a bound."""
@@ -179,6 +250,7 @@ class GeventRuntime:
 
     def forget_relay(self) -> None:
         """In the child of a fork: the relay's sockets are the parent's."""
+        self.forks += 1
         relay, self._relay = self._relay, None
         if relay is not None:
             relay.abandon()

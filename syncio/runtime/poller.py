@@ -7,19 +7,41 @@ This module must not read or write what it watches.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import selectors
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
-__all__ = ["READ", "WRITE", "EpollPoller", "Poller", "Ready", "SelectorPoller", "Waker", "make_poller"]
+__all__ = [
+    "MOST_VAIN",
+    "READ",
+    "WRITE",
+    "EpollPoller",
+    "Poller",
+    "Ready",
+    "SelectorPoller",
+    "Spinner",
+    "Waker",
+    "make_poller",
+    "milliseconds",
+    "poll_for",
+]
 
 READ = 1
 """Wanted or found: bytes to read, or the end of the stream."""
 WRITE = 4
 """Wanted or found: room to write."""
+MOST_MILLISECONDS = 2**31 - 1
+"""The longest time that `poll` takes."""
+
+READ_SPIN = 5e-5
+"""Seconds for which a task that reads from one peer looks again and again before it sleeps."""
+MOST_VAIN = 10
+"""After looking in vain once, twice, ... one sleeps 2, 4, ... times without looking, but 2 ** 10 times at most."""
 
 Ready = Callable[[int], None]
 """Called with what was found: `READ`, `WRITE` or both."""
@@ -151,12 +173,58 @@ def make_poller() -> EpollPoller | SelectorPoller:
 
 def find_epoll() -> Any:
     """The system's epoll, also where monkey-patching has hidden it: ours is only asked, it never blocks a hub."""
-    epoll = getattr(select, "epoll", None)
+    return _original("epoll")
+
+
+def _original(name: str) -> Any:
     monkey = sys.modules.get("gevent.monkey")
-    if epoll is None and monkey is not None:
+    if monkey is not None:
         with contextlib.suppress(AttributeError):
-            epoll = monkey.get_original("select", "epoll")
-    return epoll
+            return monkey.get_original("select", name)
+    return getattr(select, name, None)
+
+
+class Spinner:
+    """Looks again and again for a moment before one sleeps: to sleep and be woken takes longer than most answers.
+
+    :param poll: from `poll_for`.
+    """
+
+    __slots__ = ("_poll", "_sleeps", "_vain")
+
+    def __init__(self, poll: Callable[[int | None], list[tuple[int, int]]]) -> None:
+        self._poll = poll
+        self._vain = 0  # how often in a row it has looked in vain
+        self._sleeps = 0  # how often one sleeps before it looks again
+
+    def look(self) -> bool:
+        """Whether something is there now or very soon."""
+        if self._sleeps > 0:
+            self._sleeps -= 1
+            return False
+        poll, clock = self._poll, time.monotonic
+        until = clock() + READ_SPIN
+        while not (found := poll(0)) and clock() < until:
+            pass
+        if found:
+            self._vain = 0
+            return True
+        self._vain = min(self._vain + 1, MOST_VAIN)
+        self._sleeps = 1 << self._vain
+        return False
+
+
+def poll_for(fd: int, wanted: int) -> Callable[[int | None], list[tuple[int, int]]]:
+    """What waits, by blocking the thread, until one descriptor is ready: it takes milliseconds, or None for ever."""
+    poll = _original("poll")()
+    poll.register(fd, wanted)
+    wait: Callable[[int | None], list[tuple[int, int]]] = poll.poll
+    return wait
+
+
+def milliseconds(timeout: float | None) -> int | None:
+    """Seconds as `poll` wants them: not less than what was asked for, but for more than it can count, some 24 days."""
+    return None if timeout is None else math.ceil(min(max(0.0, timeout * 1000), MOST_MILLISECONDS))
 
 
 class Waker:

@@ -9,14 +9,13 @@ from collections.abc import Callable
 from typing import Any
 
 from .base import Runnable
+from .poller import MOST_VAIN, READ, WRITE, Spinner, milliseconds, poll_for
 from .relay import BLOCKING, DEFAULT_WORKERS, Duty, RelayCore
 
 __all__ = ["ThreadRelay", "ThreadRuntime"]
 
 SPIN = 2e-5
 """Seconds for which the loop looks again and again before it sleeps. To sleep and be woken costs about as much."""
-MOST_VAIN = 10
-"""After looking in vain once, twice, ... the loop sleeps 2, 4, ... times without looking, but 2 ** 10 times at most."""
 QUIET_TICKS = 40
 """After so many looks without a handler the sentinel sleeps until the next one."""
 IDLE = 10.0
@@ -169,11 +168,37 @@ class ThreadRelay(RelayCore):
                 self._sentinel_sleeps = False
 
 
+class PolledDescriptor:
+    """Waits for one descriptor by blocking the thread: `base.Readiness` for threads."""
+
+    __slots__ = ("_fd", "_read", "_spinner", "_write")
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._read = poll_for(fd, READ)
+        self._write: Callable[[int | None], list[tuple[int, int]]] | None = None
+        self._spinner = Spinner(self._read)
+
+    def readable(self, timeout: float | None) -> bool:
+        if timeout != 0 and self._spinner.look():
+            return True
+        return bool(self._read(milliseconds(timeout)))
+
+    def writable(self, timeout: float | None) -> bool:
+        if self._write is None:
+            self._write = poll_for(self._fd, WRITE)
+        return bool(self._write(milliseconds(timeout)))
+
+    def close(self) -> None:
+        pass  # there is nothing that the system would keep
+
+
 class ThreadRuntime:
     """Threads behind the interface of `base.Runtime`."""
 
     name = "threading"
     queue_empty: type[Exception] = queue.Empty
+    forks = 0
     hold = 0.0
 
     def __init__(self, make_relay: Callable[[], ThreadRelay] = ThreadRelay) -> None:
@@ -196,6 +221,19 @@ class ThreadRuntime:
         thread.start()
         return thread
 
+    def start(self, name: str, target: Callable[..., Any], *args: Any) -> threading.Thread:
+        """Start a daemon thread with a name."""
+        thread = threading.Thread(target=target, args=args, name=name, daemon=True)
+        thread.start()
+        return thread
+
+    current = staticmethod(threading.get_ident)
+    readiness = staticmethod(PolledDescriptor)
+
+    def call_blocking(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call it: a thread may block."""
+        return function(*args)
+
     def queue(self, maxsize: int = 0) -> queue.Queue[Any]:
         """A `queue.Queue`."""
         return queue.Queue(maxsize)
@@ -212,6 +250,7 @@ class ThreadRuntime:
 
     def forget_relay(self) -> None:
         """In the child of a fork: the relay's threads are in the parent, and so are its sockets."""
+        self.forks += 1
         relay, self._relay = self._relay, None
         self._starting = threading.Lock()
         if relay is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import gevent
@@ -119,3 +120,18 @@ def test_timer_that_was_moved_up_and_back(runtime: Runtime, relay: GeventRelay) 
     early.cancel()
     assert turn(runtime)
     assert eventually(runtime, lambda: fired == ["late"])
+
+
+def test_reader_that_always_finds_something_leaves_the_others_their_turn(runtime: Runtime) -> None:
+    """Looking before switching ends after a moment, also where every look finds something."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.send(b"x")  # never read: there is always something
+        readiness = runtime.readiness(ours.fileno())
+        others: list[float] = []
+        gevent.spawn(lambda: others.append(runtime.now()))
+        until = runtime.now() + PATIENCE
+        while not others and runtime.now() < until:
+            assert readiness.readable(None)
+        readiness.close()
+    assert others

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from syncio.runtime.poller import READ, WRITE, EpollPoller, SelectorPoller, Waker, find_epoll, make_poller
+from syncio.runtime.poller import READ, WRITE, EpollPoller, SelectorPoller, Spinner, Waker, find_epoll, make_poller
 
 from .kinds import PATIENCE, in_native_thread
 
@@ -211,3 +211,44 @@ def test_forgotten_waker_gives_its_descriptors_back() -> None:
     time.sleep(0.001)  # gevent's close() takes effect when its loop turns
     with pytest.raises(OSError):
         os.fstat(fd)
+
+
+class Looks:
+    """In the place of a poll: finds something at the times that are said."""
+
+    def __init__(self, *finds: bool) -> None:
+        self._finds = list(finds)
+        self.count = 0
+
+    def __call__(self, timeout: int | None) -> list[tuple[int, int]]:
+        self.count += 1
+        return [(0, READ)] if self._finds and self._finds.pop(0) else []
+
+
+def test_spinner_finds_what_comes_soon() -> None:
+    """It looks again and again, and returns as soon as something is there."""
+    looks = Looks(False, False, True)
+    assert Spinner(looks).look()
+    assert looks.count == 3
+
+
+def test_spinner_looks_less_often_in_vain() -> None:
+    """After one, two, three looks in vain it sleeps two, four, eight times without looking; a success ends that."""
+    looks = Looks()
+    spinner = Spinner(looks)
+    looked = []
+    for turn in range(20):
+        before = looks.count
+        assert not spinner.look()
+        if looks.count > before:
+            looked.append(turn)
+    assert looked == [0, 3, 8, 17]
+
+
+def test_spinner_starts_anew_after_a_success() -> None:
+    """What was in vain before is forgotten when something comes."""
+    spinner = Spinner(poll := Looks())
+    assert not spinner.look()
+    assert not spinner.look() and not spinner.look()
+    poll._finds = [True, True]
+    assert spinner.look() and spinner.look()
