@@ -1,16 +1,24 @@
 """The only files that read or write sockets."""
 
+from .address import Connecting, show
 from .adopt import Host, Released, Taken, find_host
+from .blocking import BlockingStream, Duplex, adopt_socket, is_socket
 from .dial import Proxy, dial
+from .listener import Listener
 from .outbox import Kept
-from .raw import SocketLike
+from .raw import SocketLike, raw_socket
 from .receiver import Receiver
+from .secure import TlsStream
 from .socket_ import Stream
 from .tls import TlsContext, client_context
 
 __all__ = [
+    "BlockingStream",
+    "Connecting",
+    "Duplex",
     "Host",
     "Kept",
+    "Listener",
     "Proxy",
     "Receiver",
     "Released",
@@ -18,7 +26,12 @@ __all__ = [
     "Stream",
     "Taken",
     "TlsContext",
+    "TlsStream",
+    "adopt_socket",
     "client_context",
     "dial",
     "find_host",
+    "is_socket",
+    "raw_socket",
+    "show",
 ]
