@@ -335,8 +335,9 @@ class Stream:
             self._closing = True
             self._paused = False
             drained = self._state is IDLE
-            self._rewatch()
-            self._receiver = NOBODY
+            started, self._receiver = self._receiver is not None, NOBODY
+            if started:  # behind the change of receivers: from here on the duty worker may read
+                self._rewatch()
             if linger > 0:
                 left = self.buffered
                 self._timer = self._relay.call_at(self._now() + linger, lambda: self._linger(linger, left))
