@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -153,10 +154,14 @@ class GeventRelay(RelayCore):
             self._steal()
 
 
+_watched: weakref.WeakSet[WatchedDescriptor] = weakref.WeakSet()
+"""Those that a child of this process inherits, and must not serve."""
+
+
 class WatchedDescriptor:
     """Waits for one descriptor by switching to the hub: `base.Readiness` for greenlets."""
 
-    __slots__ = ("_fd", "_read", "_spinner", "_switched", "_write")
+    __slots__ = ("__weakref__", "_fd", "_read", "_spinner", "_switched", "_write")
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -164,6 +169,7 @@ class WatchedDescriptor:
         self._write: Any = None
         self._spinner = Spinner(poll_for(fd, READ))
         self._switched = 0.0
+        _watched.add(self)
 
     def readable(self, timeout: float | None) -> bool:
         # Other greenlets wait while this one looks, so it must not go on doing so with a peer that always answers.
@@ -251,6 +257,8 @@ class GeventRuntime:
     def forget_relay(self) -> None:
         """In the child of a fork: the relay's sockets are the parent's."""
         self.forks += 1
+        for descriptor in list(_watched):
+            descriptor.close()
         relay, self._relay = self._relay, None
         if relay is not None:
             relay.abandon()

@@ -8,7 +8,7 @@ from .listener import Listener
 from .outbox import Kept
 from .raw import SocketLike, raw_socket
 from .receiver import Receiver
-from .secure import TlsStream
+from .secure import TlsStream, require_name
 from .socket_ import Stream
 from .tls import TlsContext, client_context
 
@@ -33,5 +33,6 @@ __all__ = [
     "find_host",
     "is_socket",
     "raw_socket",
+    "require_name",
     "show",
 ]

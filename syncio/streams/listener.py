@@ -31,6 +31,7 @@ class Listener:
 
     def __init__(self, runtime: Runtime, address: Any, backlog: int = 1, mode: int | None = None) -> None:
         self._runtime = runtime
+        self._forks = runtime.forks
         self._lock = runtime.lock()
         self._closed = False
         self._aborted = False
@@ -125,8 +126,8 @@ class Listener:
         self._sock.close()
 
     def _unlink(self) -> None:
-        if self._file is None:
-            return
+        if self._file is None or self._runtime.forks != self._forks:
+            return  # after a fork it is the parent's
         path, mine = self._file
         self._file = None
         with contextlib.suppress(OSError):

@@ -15,7 +15,7 @@ from ..errors import BrokenStream, ClosedStream, ConfigurationError, RequestTime
 from ..runtime import Runtime
 from .blocking import BlockingStream
 
-__all__ = ["TlsStream"]
+__all__ = ["TlsStream", "require_name"]
 
 READ_SIZE = 65536
 WRITE_SIZE = 65536
@@ -44,9 +44,7 @@ class TlsStream:
         self._runtime = runtime
         self._inner = inner
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        if not server_side and context.check_hostname and not server_hostname:
-            # OpenSSL would check no name at all then, and say nothing.
-            raise ConfigurationError("server_hostname", server_hostname, "the context checks it: whose is expected?")
+        require_name(context, server_side, server_hostname)
         try:
             self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side, server_hostname)
         except ValueError as exc:
@@ -189,6 +187,17 @@ class TlsStream:
     def close(self) -> None:
         """See `Duplex`."""
         self._inner.close()
+
+
+def require_name(context: ssl.SSLContext, server_side: bool, server_hostname: str | None) -> None:
+    """Refuse a client's context that checks a name where there is none.
+
+    OpenSSL would check nothing then, and say nothing: a certificate of any name would do.
+
+    :raises ConfigurationError: if it is so.
+    """
+    if not server_side and context.check_hostname and not server_hostname:
+        raise ConfigurationError("server_hostname", server_hostname, "the context checks it: whose is expected?")
 
 
 def _words(exc: OSError) -> str:
