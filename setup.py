@@ -37,6 +37,8 @@ EXTRAS = {
         "requests>=2.31",
         "websocket-client>=1.7",
         "websockets>=13",
+        # The oracle of tests of QMP; exactly this one, whose behaviour is written down there.
+        "qemu.qmp==0.0.6",
     ],
 }
 

@@ -21,7 +21,7 @@ LOG_TAIL = 6000
 
 def require_tool(name: str) -> str:
     """The path of a program that a test needs: without it the test fails in CI, and is skipped elsewhere."""
-    found = shutil.which(name)
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
     if found is None:
         if os.environ.get("CI"):
             pytest.fail(f"{name} is not installed, and CI must have it")
