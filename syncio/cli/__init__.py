@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from . import connect, demo, doctor, run
+from . import connect, demo, doctor, qmp, run
 from .problem import CANNOT_START, Problem
 
 __all__ = ["main"]
@@ -40,6 +40,6 @@ def _parser() -> argparse.ArgumentParser:
     version = f"syncio {__version__} (Python {platform.python_version()})"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
-    for command in (demo, run, doctor, connect):
+    for command in (demo, run, doctor, connect, qmp):
         command.add_parser(commands)
     return parser
