@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -19,11 +19,10 @@ from .errors import (
     ExecInterruptedError,
     ExecuteError,
     GreetingError,
-    ListenerError,
     NegotiationError,
     ServerParseError,
 )
-from .events import EventListener, Filter
+from .listening import Listening
 from .message import DeserializationError, Message, UnexpectedTypeError
 from .models import ErrorResponse, Greeting
 
@@ -36,7 +35,7 @@ HANGUPS = (EOFError, BrokenStream)
 """How a session ends if the server goes: a reset is one that has left something unread."""
 
 
-class QMPClient(Protocol[Message]):
+class QMPClient(Listening, Protocol[Message]):
     """A client of the QEMU Machine Protocol (QEMU's docs/interop/qmp-spec).
 
     Any number of tasks may execute commands on one connection at once.
@@ -66,15 +65,10 @@ class QMPClient(Protocol[Message]):
         """Whether capabilities are negotiated, for which there has to be a greeting."""
         self.greeting: Greeting | None = None
         """What the server said of itself; kept after the session, until the next one begins."""
-        self.events = EventListener(async_mode=async_mode)
-        """All events, for those who register no listener of their own. It forgets the oldest of more than 4,096."""
-        self.events.bind(self._runtime)
-        self._listeners: list[EventListener] = [self.events]
         self._calls = Calls(self._runtime)
         self._ids = count()
         self._turn: Mailbox[None] = Mailbox(self._runtime, 1)  # who may have a command without an id under way
         self._quitting = False
-        self._is_over = False  # whether there was a session, and no other one has begun
 
     # ------------------------------------------------------------------ the session
 
@@ -82,10 +76,7 @@ class QMPClient(Protocol[Message]):
         self.greeting = None
         self._quitting = False
         self._calls.begin()
-        with self._lock:
-            self._is_over = False
-            for listener in self._listeners:
-                listener.open()
+        self._open_listeners()
         if self.await_greeting or self.negotiate:
             self.greeting = self._get_greeting()
         if self.negotiate:
@@ -126,10 +117,7 @@ class QMPClient(Protocol[Message]):
 
     def _bh_disconnect(self) -> None:
         self._calls.end()
-        with self._lock:
-            self._is_over = True
-            for listener in self._listeners:
-                listener.close()
+        self._close_listeners()
         super()._bh_disconnect()
 
     def disconnect(self, timeout: float | None = None) -> None:
@@ -167,20 +155,19 @@ class QMPClient(Protocol[Message]):
         self._write(bytes(message) + b"\n", timeout)
 
     def _on_message(self, message: Message) -> None:
-        if "event" in message:
-            for listener in list(self._listeners):
-                if listener.accept(message):
-                    listener.put(message.copy())
+        members = message.members
+        if "event" in members:
+            self._tell_listeners(message)
             return
-        if "QMP" in message and not self.await_greeting:
+        if "QMP" in members and not self.await_greeting:
             return  # a greeting that nobody wanted
-        exec_id = message.get("id")
+        exec_id = members.get("id")
         if self._calls.answer(exec_id, message):
             return
-        if "error" in message and "id" not in message:
-            words = message["error"].get("desc") if isinstance(message["error"], Mapping) else message["error"]
+        if "error" in members and "id" not in members:
+            words = members["error"].get("desc") if isinstance(members["error"], Mapping) else members["error"]
             raise ServerParseError(f"the server could not read a command: {words}", message)
-        level = logging.ERROR if "error" in message else logging.WARNING
+        level = logging.ERROR if "error" in members else logging.WARNING
         self.logger.log(level, "a reply to nothing that waits (id %r) was dropped: %s", exec_id, message)
 
     # ------------------------------------------------------------------ commands
@@ -232,18 +219,19 @@ class QMPClient(Protocol[Message]):
         :raises ValueError: if it has neither 'execute' nor 'exec-oob', or an id that is in use.
         :raises TypeError: if its id is no string.
         """
-        if "execute" not in msg and "exec-oob" not in msg:
+        if "execute" not in msg.members and "exec-oob" not in msg.members:
             raise ValueError(f"a command has a member 'execute' or 'exec-oob', not only {sorted(msg)}")
         reply = self._raw(msg, assign_id, timeout=timeout)
-        if "error" in reply:
+        members = reply.members
+        if "error" in members:
             try:
                 response = ErrorResponse.parse(reply)
             except (KeyError, TypeError) as exc:
                 raise BadReplyError(f"the reply is an error without its members: {exc.args[0]}", reply, msg) from exc
             raise ExecuteError(response, msg, reply)
-        if "return" not in reply:
+        if "return" not in members:
             raise BadReplyError("the reply has neither 'return' nor 'error'", reply, msg)
-        return reply["return"]
+        return members["return"]
 
     def _raw(
         self,
@@ -259,7 +247,7 @@ class QMPClient(Protocol[Message]):
         :return: the answer, whatever it is.
         """
         link = self._waitable()
-        message = Message(msg) if not isinstance(msg, Message) else Message(dict(msg))
+        message = Message(msg)
         exec_id = self._identify(message, self.assigns_ids if assign_id is None else assign_id)
         if exec_id is not None:
             return self._exchange(link, exec_id, message, timeout)
@@ -300,15 +288,15 @@ class QMPClient(Protocol[Message]):
 
     def _identify(self, message: Message, assign: bool) -> str | None:
         """The id of a message, which gets one if it has none and shall."""
-        if "id" not in message:
+        exec_id = message.members.get("id")
+        if "id" not in message.members:
             if not assign:
                 return None
-            message["id"] = f"{OWN_IDS}{next(self._ids):05d}"
-        elif not isinstance(message["id"], str):
-            raise TypeError(f"id={message['id']!r}: an id is a string")
-        elif message["id"].startswith(OWN_IDS):
-            raise ValueError(f"id={message['id']!r}: ids that begin with {OWN_IDS!r} are the client's own")
-        exec_id: str = message["id"]
+            exec_id = message["id"] = f"{OWN_IDS}{next(self._ids):05d}"
+        elif not isinstance(exec_id, str):
+            raise TypeError(f"id={exec_id!r}: an id is a string")
+        elif exec_id.startswith(OWN_IDS):
+            raise ValueError(f"id={exec_id!r}: ids that begin with {OWN_IDS!r} are the client's own")
         return exec_id
 
     def _exchange(self, link: Link, exec_id: str | None, message: Message, timeout: float | None) -> Message:
@@ -317,7 +305,7 @@ class QMPClient(Protocol[Message]):
         call = self._calls.add(exec_id, message) if link is self._link else None
         if call is None:
             raise ExecInterruptedError("Disconnected")
-        quits = message.get("execute") == "quit"
+        quits = message.members.get("execute") == "quit"
         if quits:
             self._quitting = True
         try:
@@ -371,63 +359,3 @@ class QMPClient(Protocol[Message]):
         if not self._connected().stream.is_local:
             raise ValueError("descriptors can only be passed over a UNIX socket without TLS")
         self._write(b" ", timeout, (fd,))
-
-    # ------------------------------------------------------------------ events
-
-    def register_listener(self, listener: EventListener) -> None:
-        """Let a listener have what it wants from now on, in this session and in later ones.
-
-        :raises ListenerError: if it is registered already.
-        """
-        with self._lock:
-            if listener in self._listeners:
-                raise ListenerError("this listener is registered already")
-            listener.bind(self._runtime)
-            if self._is_over:
-                listener.close()
-            else:
-                listener.open()
-            self._listeners = [*self._listeners, listener]
-
-    def remove_listener(self, listener: EventListener) -> None:
-        """Give a listener nothing any more, and forget what it has; whoever waits for it hears that.
-
-        :raises ListenerError: if it is not registered, or is `events`.
-        """
-        if listener is self.events:
-            raise ListenerError("the listener for all events cannot be removed")
-        with self._lock:
-            if listener not in self._listeners:
-                raise ListenerError("this listener is not registered")
-            self._listeners = [other for other in self._listeners if other is not listener]
-        listener.clear()
-        listener.close()
-
-    @contextmanager
-    def listen(self, *listeners: EventListener) -> Iterator[None]:
-        """Register listeners for the body of a `with`.
-
-        :raises ListenerError: if one is registered already; none is then.
-        """
-        registered: list[EventListener] = []
-        try:
-            for listener in listeners:
-                self.register_listener(listener)
-                registered.append(listener)
-            yield
-        finally:
-            for listener in registered:
-                self.remove_listener(listener)
-
-    @contextmanager
-    def listener(
-        self, names: str | Iterable[str] | None = (), event_filter: Filter | None = None
-    ) -> Iterator[EventListener]:
-        """A listener for the body of a `with`. It gets what the commands inside bring about, from the first one on.
-
-        :param names: the events that it wants; none for all.
-        :param event_filter: is asked about each of these.
-        """
-        listener = EventListener(names, event_filter)
-        with self.listen(listener):
-            yield listener

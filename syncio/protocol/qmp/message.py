@@ -65,42 +65,43 @@ class Message(MutableMapping[str, Any]):
             if eager:
                 self._object = _decode(value)
         else:
-            self._object = dict(value)
+            self._object = dict(value.members if isinstance(value, Message) else value)
 
     @property
-    def _fields(self) -> dict[str, Any]:
+    def members(self) -> dict[str, Any]:
+        """All of it as a dict, to be read: a lookup costs a tenth of the mapping's."""
         if self._object is None:
             assert self._data is not None, "it has one or the other"
             self._object = _decode(self._data)
         return self._object
 
     def __getitem__(self, key: str) -> Any:
-        return self._fields[key]
+        return self.members[key]
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._fields[key] = value
+        self.members[key] = value
         self._data = None
 
     def __delitem__(self, key: str) -> None:
-        del self._fields[key]
+        del self.members[key]
         self._data = None
 
     def __contains__(self, key: object) -> bool:
-        return key in self._fields
+        return key in self.members
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._fields)
+        return iter(self.members)
 
     def __len__(self) -> int:
-        return len(self._fields)
+        return len(self.members)
 
     def __bytes__(self) -> bytes:
         if self._data is None:
-            self._data = json.dumps(self._object, separators=(",", ":")).encode()
+            self._data = _encode(self._object).encode()
         return self._data
 
     def __str__(self) -> str:
-        return json.dumps(self._fields, indent=2)
+        return json.dumps(self.members, indent=2)
 
     def __repr__(self) -> str:
         return f"Message({self._data!r})" if self._object is None else f"Message({self._object!r})"
@@ -108,6 +109,9 @@ class Message(MutableMapping[str, Any]):
     def copy(self) -> Message:
         """One of its own, whose changes this does not see."""
         return Message(json.loads(bytes(self)))
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _decode(data: bytes) -> dict[str, Any]:
