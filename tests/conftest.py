@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Generator, Iterator, Mapping
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 LOG_TAIL = 6000
 """Characters of a server's log that are shown with a test that fails."""
+
+
+def pytest_collection_finish() -> None:
+    """Have the collector of garbage, which many tests call, look no more at what is there before the first of them."""
+    gc.collect()
+    gc.freeze()
 
 
 def require_tool(name: str) -> str:
