@@ -11,6 +11,7 @@ assert VERSION is not None
 
 EXTRAS = {
     "gevent": ["gevent>=24.10.1", "gevent-websocket>=0.10.1"],
+    # `syncio.web`, and the demo, which is an app of it.
     "web": ["jinja2>=3.1", "itsdangerous>=2.1", "markupsafe>=2.1"],
     # The client's long polling goes through an HTTP session.
     "client": ["requests>=2.31"],
@@ -34,6 +35,9 @@ EXTRAS = {
         "python-engineio>=4.12",
         "python-socketio>=5.14",
         "simple-websocket>=1.1",
+        "jinja2>=3.1",
+        "itsdangerous>=2.1",
+        "markupsafe>=2.1",
         "requests>=2.31",
         "websocket-client>=1.7",
         "websockets>=13",
@@ -53,7 +57,7 @@ setup(
     author="The syncio authors",
     python_requires=">=3.10",
     packages=find_packages(include=["syncio", "syncio.*"]),
-    package_data={"syncio": ["py.typed", "demo/**"]},
+    package_data={"syncio": ["py.typed", "demo/**", "web/static/**", "cli/starter/**"]},
     install_requires=["werkzeug>=3.0"],
     extras_require=EXTRAS,
     entry_points={

@@ -22,7 +22,7 @@ LAYERS = (
     {"__init__"},
 )
 # Inside a layer rooms do not know each other, but for these; and the command may ask the front door for the version.
-NEIGHBOURS = {("states", "errors"), ("heartbeat", "runtime"), ("cli", "demo"), ("cli", "__init__")}
+NEIGHBOURS = {("states", "errors"), ("heartbeat", "runtime"), ("web", "engineio"), ("cli", "demo"), ("cli", "__init__")}
 
 TASKS = {"threading", "_thread", "queue", "gevent", "greenlet", "select", "selectors", "time", "sched", "concurrent"}
 SOCKETS = {"socket", "_socket", "ssl", "socketserver"}
@@ -51,9 +51,12 @@ class Import(NamedTuple):
 
 
 def modules_of(root: Path) -> dict[str, Path]:
-    """Every module below a package's folder, by its dotted name; packages are named like their folder."""
+    """Every module below a package's folder, by its dotted name; packages are named like their folder.
+
+    A file in a folder that is no package is none: what `syncio new` copies.
+    """
     found = {}
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted(path for path in root.rglob("*.py") if (path.parent / "__init__.py").exists()):
         parts = path.relative_to(root).with_suffix("").parts
         found[".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)] = path
     return found
@@ -224,8 +227,8 @@ def test_an_upward_import_is_found(tmp_path: Path, source: str) -> None:
 
 def test_an_import_of_a_neighbour_is_found(tmp_path: Path) -> None:
     """Rooms of one layer stay apart."""
-    root = tree(tmp_path, web__app="from ..engineio import server", engineio__server="")
-    assert upward(root) == ["web.app imports engineio.server"]
+    root = tree(tmp_path, engineio__server="from ..web import app", web__app="")
+    assert upward(root) == ["engineio.server imports web.app"]
 
 
 def test_a_package_that_imports_the_top_is_found(tmp_path: Path) -> None:
