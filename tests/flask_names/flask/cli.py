@@ -1,0 +1,5 @@
+"""Left out: the commands of an app. Only the name is here."""
+
+
+class ScriptInfo:
+    """Nothing."""

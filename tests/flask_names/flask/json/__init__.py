@@ -1,0 +1,3 @@
+"""JSON of an app."""
+
+from syncio.web.json import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""Views as classes."""
+
+from syncio.web.views import *  # noqa: F403
