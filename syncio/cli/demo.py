@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import webbrowser
+from importlib.util import find_spec
 
 from .engines import find_engines
-from .problem import OK
+from .problem import OK, Problem
 from .run import add_address
 from .serving import bind, prepare, start, stop, url_of, wait_for_signal
 from .target import load
@@ -27,9 +28,11 @@ def demo(options: argparse.Namespace) -> int:
 
     :raises Problem: if it cannot start.
     """
+    if find_spec("jinja2") is None or find_spec("itsdangerous") is None:
+        raise Problem("the demo needs jinja2 and itsdangerous", "pip install 'syncio[web]'")
     prepare(options.worker)
     with bind(options.host, options.port) as listener:
-        target = load("syncio.demo:create_app()")
+        target = load("syncio.demo.app:app")
         url = url_of(listener)
         server = start(options.worker, listener, target.app, options.access_log)
         print(f"syncio demo at {url} ({options.worker}). Open it in several windows. Ctrl-C ends it.", flush=True)

@@ -1,8 +1,4 @@
 """A chat that shows what syncio does: the transport, the upgrade, and the latency of every message.
 
-`create_app()` is an ordinary WSGI application; ``syncio demo`` serves it.
+`syncio.demo.app:app` is an app of `syncio.web`; ``syncio demo`` serves it.
 """
-
-from .app import STATIC, create_app
-
-__all__ = ["STATIC", "create_app"]

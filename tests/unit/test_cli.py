@@ -479,3 +479,10 @@ def test_the_doctor_without_an_engine(folder: Path) -> None:
     (folder / "bare_site.py").write_text("def app(environ, start_response): raise SystemExit")
     checks = diagnose(folder, "bare_site")["checks"]
     assert [(check["name"], check["ok"]) for check in checks] == [("engine", False)]
+
+
+def test_demo_says_what_it_needs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the packages of its framework are missing the demo names the command that installs them."""
+    monkeypatch.setattr("syncio.cli.demo.find_spec", lambda name: None)
+    assert main(["demo"]) == 2
+    assert "pip install 'syncio[web]'" in capsys.readouterr().err

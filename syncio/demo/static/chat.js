@@ -1,7 +1,7 @@
 /** The demo page: a chat over one `Socket`, and what can be seen of its connection. All text goes in as text. */
 
 import { Plot, format } from "./plot.js";
-import { Socket } from "./syncio-client.js";
+import { Socket } from "/engine.io/syncio-client.js";
 
 const ECHO_EVERY = 1000; // milliseconds
 const UPGRADE_AFTER = 3000; // milliseconds in which polling can be seen
