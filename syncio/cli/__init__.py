@@ -1,4 +1,4 @@
-"""The ``syncio`` command: a demo, a server for any WSGI application, a doctor for one, and a client.
+"""The ``syncio`` command: a demo, an app to start from, a server for any WSGI application, a doctor, and clients.
 
 Exit codes: 0 for a clean end, 1 if the doctor found something broken or the client lost its connection, 2 if a command
 could not start.
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from . import connect, demo, doctor, qmp, run
+from . import connect, demo, doctor, new, qmp, run
 from .problem import CANNOT_START, Problem
 
 __all__ = ["main"]
@@ -40,6 +40,6 @@ def _parser() -> argparse.ArgumentParser:
     version = f"syncio {__version__} (Python {platform.python_version()})"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
-    for command in (demo, run, doctor, connect, qmp):
+    for command in (demo, new, run, doctor, connect, qmp):
         command.add_parser(commands)
     return parser
