@@ -424,6 +424,14 @@ class App(FirstWeeks, Dispatching):
         subdomain = None if self.subdomain_matching else self.url_map.default_subdomain or ""
         return self.url_map.bind_to_environ(request.environ, server_name=server_name, subdomain=subdomain)
 
+    def create_fallback_adapter(self, request: Request) -> MapAdapter:
+        """What builds URLs for the answer to a request whose host is refused."""
+        return self.url_map.bind(
+            self.config["SERVER_NAME"] or "localhost",
+            script_name=request.root_path or "/",
+            url_scheme=self.config["PREFERRED_URL_SCHEME"],
+        )
+
     def open_session(self, request: Request) -> Session:
         """The session of a request."""
         return self.session_interface.open_session(self, request)  # type: ignore[no-any-return]

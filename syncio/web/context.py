@@ -127,6 +127,9 @@ class Context:
             request.url_rule, request.view_args = adapter.match(return_rule=True)  # type: ignore[assignment]
         except HTTPException as exc:
             request.routing_exception = exc
+            if self._adapter is None:
+                # The host is not one of ours. Who answers that may still ask for paths.
+                self._adapter = self.app.create_fallback_adapter(request)
 
     @property
     def session(self) -> Session:

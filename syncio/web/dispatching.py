@@ -151,17 +151,21 @@ class Dispatching(Answering):
         return response
 
     def do_teardown_request(self, context: Context, exc: BaseException | None) -> None:
-        """Call the functions of `teardown_request`, the last one first."""
+        """Call the functions of `teardown_request`, the last one first.
+
+        :raises Exception: what the first of them raised that failed; the others were called nevertheless.
+        """
         request = context.request
         assert request is not None
-        for name in chain(request.blueprints, (None,)):
-            for function in reversed(self.teardown_request_funcs.get(name, ())):
-                function(exc)
+        names = chain(request.blueprints, (None,))
+        _call_all((f for name in names for f in reversed(self.teardown_request_funcs.get(name, ()))), exc)
 
     def do_teardown_appcontext(self, context: Context, exc: BaseException | None) -> None:
-        """Call the functions of `teardown_appcontext`, the last one first."""
-        for function in reversed(self.teardown_appcontext_funcs):
-            function(exc)
+        """Call the functions of `teardown_appcontext`, the last one first.
+
+        :raises Exception: what the first of them raised that failed; the others were called nevertheless.
+        """
+        _call_all(reversed(self.teardown_appcontext_funcs), exc)
 
     def handle_exception(self, error: Exception, context: Context) -> Response:
         """The answer to what nobody has handled: 500, by the handler of that if there is one; it is logged."""
@@ -177,3 +181,14 @@ class Dispatching(Answering):
         if handler is not None:
             answer = handler(answer)
         return self.finalize_request(answer, context, broken=True)
+
+
+def _call_all(functions: Iterable[Callable[..., Any]], exc: BaseException | None) -> None:
+    failed: Exception | None = None
+    for function in functions:
+        try:
+            function(exc)
+        except Exception as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed

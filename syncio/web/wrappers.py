@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.utils import cached_property
 from werkzeug.wrappers import Request as WerkzeugRequest
 from werkzeug.wrappers import Response as WerkzeugResponse
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from werkzeug.routing import Rule
 
 __all__ = ["Request", "Response"]
+
+
+FORM = "application/x-www-form-urlencoded"
 
 
 class Limit:
@@ -62,14 +65,20 @@ class Request(WerkzeugRequest):
     max_content_length = Limit()
     """Bytes that a body may have; settable for one request. `MAX_CONTENT_LENGTH` is that of the app."""
     max_form_memory_size = Limit()
-    """Bytes that a field may have that is no file, in a form of parts (multipart/form-data), likewise."""
+    """Bytes that a field may have that is no file, in a form of parts (multipart/form-data), and that a form of one
+    piece may have, likewise."""
     max_form_parts = Limit()
     """Parts that such a form may have, likewise."""
 
     @cached_property
     def stream(self) -> IO[bytes]:
         """The body as a file, which ends where it ends, or at a limit."""
-        limit = self.max_content_length
+        limit: int | None = self.max_content_length
+        if self.mimetype == FORM and self.max_form_memory_size is not None:
+            # Such a form is read in one piece, for which Werkzeug has no limit of its own.
+            limit = min(self.max_form_memory_size, self.max_form_memory_size if limit is None else limit)
+            if self.content_length is not None and self.content_length > limit:
+                raise RequestEntityTooLarge
         if limit is None or self.content_length is not None or "wsgi.input_terminated" not in self.environ:
             return super().stream
         return cast("IO[bytes]", Body(self.environ["wsgi.input"], limit, is_max=True))

@@ -290,10 +290,11 @@ def test_ends_without_a_view(app: App, client: AppClient, ends: list[str], path:
 
 
 def test_an_end_that_fails(app: App) -> None:
-    """A function of `teardown_request` that fails does not keep those of `teardown_appcontext` from it, and nothing
-    stays current."""
+    """A function of `teardown_request` that fails keeps neither others nor those of `teardown_appcontext` from it, and
+    nothing stays current."""
     ends: list[str] = []
     app.teardown_appcontext(lambda exc: ends.append("app"))
+    app.teardown_request(lambda exc: ends.append("request"))
 
     @app.teardown_request
     def fail(exc: BaseException | None) -> None:
@@ -301,7 +302,7 @@ def test_an_end_that_fails(app: App) -> None:
 
     with pytest.raises(ZeroDivisionError), app.test_request_context():
         pass
-    assert ends == ["app"]
+    assert ends == ["request", "app"]
     assert not has_app_context()
 
 

@@ -422,6 +422,14 @@ def test_other_hosts(hosts: App, host: str, path: str) -> None:
     assert (answer.status_code, "Location" in answer.headers) == (400, False)
 
 
+def test_answer_to_another_host_may_ask_for_paths(hosts: App) -> None:
+    """A handler of 400 that shows a page with URLs is no error of its own."""
+    hosts.config["TRUSTED_HOSTS"] = ["example.com"]
+    hosts.register_error_handler(400, lambda error: (url_for("view"), 400))
+    answer = hosts.test_client().get("/missing", headers={"Host": "evil.com"})
+    assert (answer.status_code, answer.text) == (400, "/")
+
+
 @pytest.mark.parametrize(
     "host", ["a b", "a/b", "a@b", "a\\b", "a?b", "a#b", "<script>", "a:b:c", "exa'mple.com", "a,b"]
 )
@@ -505,6 +513,25 @@ def test_max_form_memory_size(bodies: App) -> None:
     assert post(200_000, '; filename="a"') == 200, "files are not held in memory"
     bodies.config["MAX_FORM_MEMORY_SIZE"] = 1_000_000
     assert post(600_000) == 200
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_max_form_memory_size_of_a_form_in_one_piece(bodies: App, chunked: bool) -> None:
+    """A form that is urlencoded is read at once, so `MAX_FORM_MEMORY_SIZE` limits all of it, and no other bodies."""
+
+    def post(size: int, kind: str, path: str) -> str:
+        body = b"a=" + b"x" * (size - 2)
+        environ = EnvironBuilder(path, method="POST", data=body, content_type=kind).get_environ()
+        if chunked:
+            environ.pop("CONTENT_LENGTH", None)
+            environ.update({"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"})
+        return raw(bodies, environ)[0][:3]
+
+    form = "application/x-www-form-urlencoded"
+    assert [post(500_000, form, "/form"), post(500_001, form, "/form")] == ["200", "413"]
+    assert post(600_000, "text/plain", "/data") == "200"
+    bodies.config["MAX_FORM_MEMORY_SIZE"] = None
+    assert post(600_000, form, "/form") == "200"
 
 
 def test_max_form_parts(bodies: App) -> None:
