@@ -169,6 +169,9 @@ class Link:
         :raises ValueError: if it is too long.
         """
         inbound = self.inbound
+        line = inbound.take_line()
+        if line is not None:
+            return line
         if not inbound:
             data = self._read()
             # Nearly every read is one whole line.

@@ -126,10 +126,18 @@ class Outgoing:
             return
         self._writing = True
         self._lock.release()
-        self._write_at_once(_Piece(data, descriptors))
+        if descriptors is not None:
+            self._wrote(self._push(_Piece(data, descriptors)))
+            return
+        # What `_push` does, without a piece and a call: 0.6 us of 3.
+        try:
+            sent = self._stream.write(data)
+        except BaseException as exc:
+            self._interrupted(exc)
+            raise
+        self._wrote(None if sent == len(data) else _Piece(memoryview(data)[sent:]))
 
-    def _write_at_once(self, piece: _Piece) -> None:
-        rest = self._push(piece)
+    def _wrote(self, rest: _Piece | None) -> None:
         self._lock.acquire()
         if self._broken is not None or (rest is None and not self._pieces and not self._stream.unsent):
             self._writing = False
@@ -154,9 +162,12 @@ class Outgoing:
         except BlockingIOError:
             return piece  # descriptors pass with the first byte, or not at all
         except BaseException as exc:
-            # Also if it is Ctrl-C: nobody knows how much has left, and nothing can follow.
-            self._fail(exc if isinstance(exc, StreamError) else ClosedStream(f"sending was interrupted: {exc!r}"))
+            self._interrupted(exc)
             raise
+
+    def _interrupted(self, exc: BaseException) -> None:
+        # Also if it is Ctrl-C: nobody knows how much has left, and nothing can follow.
+        self._fail(exc if isinstance(exc, StreamError) else ClosedStream(f"sending was interrupted: {exc!r}"))
 
     # ------------------------------------------------------------------ the writer
 
