@@ -630,6 +630,7 @@ def test_reset_is_a_hang_up(stage: Stage, caplog: pytest.LogCaptureFixture) -> N
     call = stage.call(client.execute, "a")
     peer.command()
     client.send(Message({"execute": "unread"}))
+    assert client._link.outgoing.flush(PATIENCE)  # it may wait behind the command, whose sender has not returned yet
     peer.hang_up()
     with pytest.raises(ExecInterruptedError):
         call.result()
