@@ -23,7 +23,7 @@ from gevent.monkey import get_original
 from gevent.util import wrap_errors
 
 from .base import Runnable
-from .poller import READ, Spinner, poll_for
+from .poller import READ, READ_SPIN, Spinner, poll_for
 from .relay import Duty, RelayCore
 
 __all__ = ["GeventRelay", "GeventRuntime"]
@@ -167,7 +167,7 @@ class WatchedDescriptor:
         self._fd = fd
         self._read: Any = None
         self._write: Any = None
-        self._spinner = Spinner(poll_for(fd, READ))
+        self._spinner = Spinner(poll_for(fd, READ), READ_SPIN)
         self._switched = 0.0
         _watched.add(self)
 

@@ -55,7 +55,7 @@ class Lane:
     @property
     def is_busy(self) -> bool:
         """Whether a handler runs."""
-        return len(self._idle) < self._width
+        return self._running > 0
 
     def put(self, items: list[Any], run: Callable[[Runnable], None] | None = None) -> bool:
         """Append items in order and have them run.

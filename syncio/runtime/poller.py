@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 __all__ = [
-    "MOST_VAIN",
     "READ",
+    "READ_SPIN",
     "WRITE",
     "EpollPoller",
     "Poller",
@@ -38,10 +38,11 @@ WRITE = 4
 MOST_MILLISECONDS = 2**31 - 1
 """The longest time that `poll` takes."""
 
-READ_SPIN = 5e-5
-"""Seconds for which a task that reads from one peer looks again and again before it sleeps."""
 MOST_VAIN = 10
 """After looking in vain once, twice, ... one sleeps 2, 4, ... times without looking, but 2 ** 10 times at most."""
+
+READ_SPIN = 5e-5
+"""Seconds for which a task that reads from one peer looks before it sleeps."""
 
 Ready = Callable[[int], None]
 """Called with what was found: `READ`, `WRITE` or both."""
@@ -187,31 +188,33 @@ def _original(name: str) -> Any:
 class Spinner:
     """Looks again and again for a moment before one sleeps: to sleep and be woken takes longer than most answers.
 
-    :param poll: from `poll_for`.
+    :param poll: looks, and does not wait when it is given 0.
+    :param seconds: how long a moment is.
     """
 
-    __slots__ = ("_poll", "_sleeps", "_vain")
+    __slots__ = ("_poll", "_seconds", "_sleeps", "_vain")
 
-    def __init__(self, poll: Callable[[int | None], list[tuple[int, int]]]) -> None:
+    def __init__(self, poll: Callable[[int], list[tuple[int, int]]], seconds: float) -> None:
         self._poll = poll
+        self._seconds = seconds
         self._vain = 0  # how often in a row it has looked in vain
         self._sleeps = 0  # how often one sleeps before it looks again
 
-    def look(self) -> bool:
-        """Whether something is there now or very soon."""
+    def look(self) -> list[tuple[int, int]]:
+        """What is there now or very soon."""
         if self._sleeps > 0:
             self._sleeps -= 1
-            return False
+            return []
         poll, clock = self._poll, time.monotonic
-        until = clock() + READ_SPIN
+        until = clock() + self._seconds
         while not (found := poll(0)) and clock() < until:
             pass
         if found:
             self._vain = 0
-            return True
-        self._vain = min(self._vain + 1, MOST_VAIN)
-        self._sleeps = 1 << self._vain
-        return False
+        else:
+            self._vain = min(self._vain + 1, MOST_VAIN)
+            self._sleeps = 1 << self._vain
+        return found
 
 
 def poll_for(fd: int, wanted: int) -> Callable[[int | None], list[tuple[int, int]]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .base import Runnable
-from .poller import MOST_VAIN, READ, WRITE, Spinner, milliseconds, poll_for
+from .poller import READ, READ_SPIN, WRITE, Spinner, milliseconds, poll_for
 from .relay import BLOCKING, DEFAULT_WORKERS, Duty, RelayCore
 
 __all__ = ["ThreadRelay", "ThreadRuntime"]
@@ -34,8 +34,8 @@ class ThreadRelay(RelayCore):
         super().__init__(workers, threading.Lock())
         self._ident = threading.get_ident  # type: ignore[method-assign]
         self._jobs: queue.SimpleQueue[Runnable | None] = queue.SimpleQueue()
-        self._vain = 0  # how often in a row the loop has spun in vain
-        self._sleeps = 0  # how often it sleeps before it spins again
+        # With one busy client twice as many messages come through in this way.
+        self._spinner = Spinner(self._poller.poll, SPIN)
         self._idle = 0  # threads that wait for a job, less the jobs that wait for a thread
         self._threads = 0
         self._sentinel_sleeps = True
@@ -120,25 +120,11 @@ class ThreadRelay(RelayCore):
     # ------------------------------------------------------------------ duty
 
     def _wait(self, deadline: float | None) -> list[tuple[int, int]]:
-        if self._sleeps > 0:
-            self._sleeps -= 1
-        elif found := self._spin():
-            self._vain = 0
+        if found := self._spinner.look():
             return found
-        else:
-            self._vain = min(self._vain + 1, MOST_VAIN)
-            self._sleeps = 1 << self._vain
         if deadline is None:
             return self._poller.poll(None)
         return self._poller.poll(max(0.0, deadline - time.monotonic()))
-
-    def _spin(self) -> list[tuple[int, int]]:
-        """What is ready now or very soon. With one busy client twice as many messages come through in this way."""
-        poll, clock = self._poller.poll, time.monotonic
-        until = clock() + SPIN
-        while not (found := poll(0)) and clock() < until:
-            pass
-        return found
 
     def _note_handler(self) -> None:
         self._sentinel_sleeps = False
@@ -177,7 +163,7 @@ class PolledDescriptor:
         self._fd = fd
         self._read = poll_for(fd, READ)
         self._write: Callable[[int | None], list[tuple[int, int]]] | None = None
-        self._spinner = Spinner(self._read)
+        self._spinner = Spinner(self._read, READ_SPIN)
 
     def readable(self, timeout: float | None) -> bool:
         if timeout != 0 and self._spinner.look():
@@ -217,13 +203,14 @@ class ThreadRuntime:
 
     def spawn(self, target: Callable[..., Any], *args: Any, **kwargs: Any) -> threading.Thread:
         """Start a daemon thread."""
-        thread = threading.Thread(target=target, args=args, kwargs=kwargs, daemon=True)
-        thread.start()
-        return thread
+        return self._start(threading.Thread(target=target, args=args, kwargs=kwargs, daemon=True))
 
     def start(self, name: str, target: Callable[..., Any], *args: Any) -> threading.Thread:
         """Start a daemon thread with a name."""
-        thread = threading.Thread(target=target, args=args, name=name, daemon=True)
+        return self._start(threading.Thread(target=target, args=args, name=name, daemon=True))
+
+    @staticmethod
+    def _start(thread: threading.Thread) -> threading.Thread:
         thread.start()
         return thread
 

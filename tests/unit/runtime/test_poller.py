@@ -11,7 +11,17 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from syncio.runtime.poller import READ, WRITE, EpollPoller, SelectorPoller, Spinner, Waker, find_epoll, make_poller
+from syncio.runtime.poller import (
+    READ,
+    READ_SPIN,
+    WRITE,
+    EpollPoller,
+    SelectorPoller,
+    Spinner,
+    Waker,
+    find_epoll,
+    make_poller,
+)
 
 from .kinds import PATIENCE, in_native_thread
 
@@ -228,14 +238,14 @@ class Looks:
 def test_spinner_finds_what_comes_soon() -> None:
     """It looks again and again, and returns as soon as something is there."""
     looks = Looks(False, False, True)
-    assert Spinner(looks).look()
+    assert Spinner(looks, READ_SPIN).look()
     assert looks.count == 3
 
 
 def test_spinner_looks_less_often_in_vain() -> None:
     """After one, two, three looks in vain it sleeps two, four, eight times without looking; a success ends that."""
     looks = Looks()
-    spinner = Spinner(looks)
+    spinner = Spinner(looks, READ_SPIN)
     looked = []
     for turn in range(20):
         before = looks.count
@@ -247,7 +257,7 @@ def test_spinner_looks_less_often_in_vain() -> None:
 
 def test_spinner_starts_anew_after_a_success() -> None:
     """What was in vain before is forgotten when something comes."""
-    spinner = Spinner(poll := Looks())
+    spinner = Spinner(poll := Looks(), READ_SPIN)
     assert not spinner.look()
     assert not spinner.look() and not spinner.look()
     poll._finds = [True, True]
