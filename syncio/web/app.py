@@ -10,7 +10,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import IO, Any, TypeVar
 
-from jinja2 import BaseLoader, FileSystemLoader
+from jinja2 import BaseLoader
 from werkzeug.datastructures import ImmutableDict
 from werkzeug.exceptions import SecurityError
 from werkzeug.routing import BuildError, Map, MapAdapter, Rule
@@ -19,13 +19,13 @@ from werkzeug.test import EnvironBuilder
 from ..engineio import WSGIApp
 from .blueprint import Blueprint
 from .config import DEFAULTS, Config, ConfigAttribute
-from .context import Context, Globals, found_context
+from .context import Context, Globals, found_context, g, request, session
 from .dispatching import Dispatching
-from .files import send_from_directory
 from .first_weeks import FirstWeeks
 from .flashing import get_flashed_messages
 from .json import JSONProvider
-from .place import name_of, root_of
+from .log import make_logger
+from .place import name_of
 from .realtime import Realtime
 from .run import run
 from .sessions import Session, SessionCookies
@@ -38,7 +38,6 @@ __all__ = ["App"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
 
 
 class App(FirstWeeks, Dispatching):
@@ -85,14 +84,16 @@ class App(FirstWeeks, Dispatching):
         subdomain_matching: bool = False,
         static_host: str | None = None,
     ) -> None:
-        super().__init__(import_name)
+        super().__init__(
+            import_name,
+            static_folder=static_folder,
+            static_url_path=static_url_path,
+            template_folder=template_folder,
+            root_path=root_path,
+        )
         self.name = name_of(import_name)
-        self.root_path = root_path or root_of(import_name)
-        self.template_folder = template_folder
-        self.static_folder = None if static_folder is None else os.path.join(self.root_path, os.fspath(static_folder))
-        if static_url_path is None and static_folder is not None:
-            static_url_path = "/" + os.path.basename(os.fspath(static_folder).rstrip("/"))
-        self.static_url_path = None if static_url_path is None else static_url_path.rstrip("/")
+        if self.static_url_path is not None:
+            self.static_url_path = self.static_url_path.rstrip("/")
         self.config = self.config_class(self.root_path, self.default_config)
         if self.config["DEBUG"] is None:
             self.config["DEBUG"] = False
@@ -121,8 +122,6 @@ class App(FirstWeeks, Dispatching):
     @cached_property
     def logger(self) -> logging.Logger:
         """The app's own: it has the app's name, and writes to `wsgi.errors` if nobody has configured logging."""
-        from .log import make_logger
-
         return make_logger(self)
 
     @property
@@ -140,11 +139,6 @@ class App(FirstWeeks, Dispatching):
     def got_first_request(self) -> bool:
         """Whether it has begun to serve."""
         return self._got_first_request
-
-    @property
-    def has_static_folder(self) -> bool:
-        """Whether there are static files."""
-        return self.static_folder is not None
 
     def _check_setup(self, what: str) -> None:
         if self._got_first_request:
@@ -216,12 +210,6 @@ class App(FirstWeeks, Dispatching):
         value = self.config["SEND_FILE_MAX_AGE_DEFAULT"]
         return int(value.total_seconds()) if isinstance(value, timedelta) else value
 
-    def send_static_file(self, filename: str) -> Response:
-        """The view of the static files."""
-        if self.static_folder is None:
-            raise RuntimeError("the app has no static_folder")
-        return send_from_directory(self.static_folder, filename)
-
     def open_resource(self, name: str, mode: str = "rb", encoding: str | None = None) -> IO[Any]:
         """Open a file from beside the app's module, for reading.
 
@@ -235,13 +223,6 @@ class App(FirstWeeks, Dispatching):
         """What finds templates: in the app's folder, and then in those of its blueprints."""
         return Loader(self)
 
-    @property
-    def jinja_loader(self) -> BaseLoader | None:
-        """Where its templates are."""
-        if self.template_folder is None:
-            return None
-        return FileSystemLoader(os.path.join(self.root_path, os.fspath(self.template_folder)))
-
     @cached_property
     def jinja_env(self) -> Templates:
         """The Jinja environment, made when it is needed first."""
@@ -250,8 +231,6 @@ class App(FirstWeeks, Dispatching):
         env = self.jinja_environment(self, **options)
         env.globals.update(url_for=self.url_for, get_flashed_messages=get_flashed_messages, config=self.config)
         # In templates these are looked up when they are used, in macros of other files too.
-        from .context import g, request, session
-
         env.globals.update(request=request, session=session, g=g)
         env.policies["json.dumps_function"] = self.json.dumps
         return env

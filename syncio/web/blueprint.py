@@ -6,15 +6,10 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from jinja2 import BaseLoader, FileSystemLoader
-
-from .files import send_from_directory
-from .place import root_of
 from .scaffold import Scaffold, merged
 
 if TYPE_CHECKING:
     from .app import App
-    from .wrappers import Response
 
 __all__ = ["Blueprint"]
 
@@ -47,16 +42,16 @@ class Blueprint(Scaffold):
         url_defaults: dict[str, Any] | None = None,
         root_path: str | None = None,
     ) -> None:
-        super().__init__(import_name)
+        super().__init__(
+            import_name,
+            static_folder=static_folder,
+            static_url_path=static_url_path,
+            template_folder=template_folder,
+            root_path=root_path,
+        )
         if not name or "." in name:
             raise ValueError(f"{name!r}: a blueprint's name has a character, and no dot")
         self.name = name
-        self.root_path = root_path or root_of(import_name)
-        self.static_folder = None if static_folder is None else os.path.join(self.root_path, os.fspath(static_folder))
-        if static_url_path is None and static_folder is not None:
-            static_url_path = "/" + os.path.basename(os.fspath(static_folder).rstrip("/"))
-        self.static_url_path = static_url_path
-        self.template_folder = template_folder
         self.url_prefix = url_prefix
         self.subdomain = subdomain
         self.url_values_defaults = url_defaults or {}
@@ -73,19 +68,6 @@ class Blueprint(Scaffold):
                 f"{what} on {self!r}, which is registered already: what comes now would be missing in the app. "
                 "Do it before app.register_blueprint()"
             )
-
-    @property
-    def jinja_loader(self) -> BaseLoader | None:
-        """Where its templates are."""
-        if self.template_folder is None:
-            return None
-        return FileSystemLoader(os.path.join(self.root_path, os.fspath(self.template_folder)))
-
-    def send_static_file(self, filename: str) -> Response:
-        """The view of its files."""
-        if self.static_folder is None:
-            raise RuntimeError(f"{self!r} has no static_folder")
-        return send_from_directory(self.static_folder, filename)
 
     def add_url_rule(
         self,

@@ -89,7 +89,7 @@ class Realtime(Server):
     def _connected(self, sid: str, environ: dict[str, Any]) -> Any:
         request = self._app.request_class(_kept(environ))
         with BorrowedContext(self._app, request) as context:
-            person = self._people[sid] = Person(request, context.session)
+            self._people[sid] = Person(request, context.session)
             verdict: Any = False
             try:
                 context.url_adapter  # noqa: B018  raises for a host that is not trusted, as in any request
@@ -99,7 +99,6 @@ class Realtime(Server):
             finally:
                 if verdict is not True:
                     self._forget(sid)
-            assert person.request is request
             return verdict
 
     def _ask(self, sid: str, environ: dict[str, Any]) -> Any:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar
 
 from werkzeug.exceptions import HTTPException, default_exceptions
+
+from .folders import Folders
 
 __all__ = ["Scaffold", "error_key"]
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-Key = "str | None"
-"""The name of a blueprint; None for the app."""
 
 
 def error_key(error: type[BaseException] | int) -> tuple[type[BaseException], int | None]:
@@ -40,14 +39,15 @@ def error_key(error: type[BaseException] | int) -> tuple[type[BaseException], in
     return error, error.code if issubclass(error, HTTPException) else None
 
 
-class Scaffold:
+class Scaffold(Folders):
     """Registers.
 
     :param import_name: the module, usually `__name__`.
+    :param folders: see `Folders`.
     """
 
-    def __init__(self, import_name: str) -> None:
-        self.import_name = import_name
+    def __init__(self, import_name: str, **folders: Any) -> None:
+        super().__init__(import_name, **folders)
         self.view_functions: dict[str, Callable[..., Any]] = {}
         self.error_handlers: dict[str | None, dict[int | None, dict[type[BaseException], Callable[..., Any]]]] = (
             defaultdict(lambda: defaultdict(dict))
@@ -184,11 +184,7 @@ class Scaffold:
         self.error_handlers[None][code][kind] = handler
 
 
-@overload
-def merged(ours: dict[str | None, list[Any]], theirs: Mapping[str | None, list[Any]], name: str) -> None: ...
-@overload
-def merged(ours: Any, theirs: Any, name: str) -> None: ...
-def merged(ours: Any, theirs: Any, name: str) -> None:
+def merged(ours: dict[str | None, list[Any]], theirs: Mapping[str | None, list[Any]], name: str) -> None:
     """Add what a blueprint has registered to what an app has, under the blueprint's name."""
     for key, functions in theirs.items():
         ours[name if key is None else f"{name}.{key}"].extend(functions)
