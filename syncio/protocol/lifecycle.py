@@ -78,6 +78,11 @@ class Lifecycle(Stateful):
         base = type(self).logger
         self.logger = base if name is None else base.getChild(name)
 
+    @property
+    def _label(self) -> str:
+        """What the names of its tasks begin with."""
+        return self._name or type(self).__name__
+
     # ------------------------------------------------------------------ beginning a session
 
     @property
@@ -219,8 +224,8 @@ class Lifecycle(Stateful):
 
             def open_link() -> None:
                 stream = open_stream(attempt)
-                name = self.name or type(self).__name__
-                self._link = Link(self._runtime, stream, self._readbuflen, self._send_limit, self._send_failed, name)
+                limits = self._readbuflen, self._send_limit
+                self._link = Link(self._runtime, stream, *limits, self._send_failed, self._label)
                 self._link.attempt = attempt
 
             self._guard("Failed to establish connection", open_link)
@@ -248,7 +253,7 @@ class Lifecycle(Stateful):
                 link.attempt.succeed()
             link.attempt = None
             self._enter(RUNNING, required=CONNECTING)
-        link.reader = self._runtime.start(f"{self.name or type(self).__name__}-reader", self._read_messages, link)
+        link.reader = self._runtime.start(f"{self._label}-reader", self._read_messages, link)
 
     # ------------------------------------------------------------------ ending a session
 

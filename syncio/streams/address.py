@@ -14,10 +14,7 @@ from ..runtime import Runtime
 from .blocking import BlockingStream
 from .raw import RawSocket
 
-__all__ = ["Address", "Connecting", "Place", "resolve", "show"]
-
-Address = "tuple[str, int] | str | os.PathLike[str]"
-"""Host and port for TCP, anything else is the path of a UNIX socket."""
+__all__ = ["Connecting", "Place", "resolve", "show"]
 
 RETRY = 0.01
 """Seconds after which a UNIX listener is asked again whose queue is full, or an address where nobody listens yet."""
@@ -76,7 +73,7 @@ class Connecting:
     """A connection that is being made.
 
     :param runtime: threads or greenlets.
-    :param address: see `Address`.
+    :param address: (host, port) for TCP, else the path of a UNIX socket.
     """
 
     def __init__(self, runtime: Runtime, address: Any) -> None:
