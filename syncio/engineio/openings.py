@@ -57,7 +57,7 @@ class Opening:
         :raises OSError: if the connection is gone.
         """
         self._taken = self.host.take()
-        stream = self._stream = Stream(self._runtime, self._taken.sock)
+        stream = self._stream = self._taken.stream(self._runtime)
         if self.handshake is not None:
             stream.hold()
             words = self.deflate[1] if self.deflate is not None else ""
@@ -67,15 +67,16 @@ class Opening:
     def start(self, websocket: WebSocketTransport) -> None:
         """Have the relay read. Where the server cannot let go of its socket, return when the connection has ended."""
         assert self._taken is not None and self._stream is not None
-        stream, leftover = self._stream, self._taken.leftover
+        stream, taken = self._stream, self._taken
         stream.flush()
 
         def begin() -> None:
             try:
-                stream.start(websocket)
+                taken.start(stream, websocket)
             except StreamError as exc:
                 websocket.stream_ended(exc)
                 return
+            leftover = taken.leftover
             if leftover:
                 websocket.data_received(leftover)
 

@@ -1,7 +1,8 @@
 """The only files that read or write sockets."""
 
-from .address import Connecting, show
-from .adopt import Host, Released, Taken, find_host
+from .acceptor import Acceptor
+from .address import Connecting, host_ip, show
+from .adopt import Host, Released, Taken, TakenStream, find_host
 from .blocking import BlockingStream, Duplex, adopt_socket, is_socket
 from .dial import Proxy, dial
 from .listener import Listener
@@ -13,6 +14,7 @@ from .socket_ import Stream
 from .tls import TlsContext, client_context
 
 __all__ = [
+    "Acceptor",
     "BlockingStream",
     "Connecting",
     "Duplex",
@@ -25,12 +27,14 @@ __all__ = [
     "SocketLike",
     "Stream",
     "Taken",
+    "TakenStream",
     "TlsContext",
     "TlsStream",
     "adopt_socket",
     "client_context",
     "dial",
     "find_host",
+    "host_ip",
     "is_socket",
     "raw_socket",
     "require_name",

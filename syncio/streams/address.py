@@ -14,7 +14,7 @@ from ..runtime import Runtime
 from .blocking import BlockingStream
 from .raw import RawSocket
 
-__all__ = ["Connecting", "Place", "resolve", "show"]
+__all__ = ["Connecting", "Place", "host_ip", "resolve", "show"]
 
 RETRY = 0.01
 """Seconds after which a UNIX listener is asked again whose queue is full, or an address where nobody listens yet."""
@@ -34,6 +34,15 @@ def show(address: Any) -> str:
         host, port = address[:2]
         return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
     return os.fspath(address) if isinstance(address, (str, os.PathLike)) else repr(address)
+
+
+def host_ip() -> str:
+    """An address of this host: what its name means, or the loopback's. Nobody outside is asked."""
+    try:
+        found = socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET, socket.SOCK_STREAM)
+    except OSError:
+        return "127.0.0.1"
+    return str(found[0][4][0])
 
 
 def resolve(runtime: Runtime, address: Any, passive: bool = False) -> list[Place]:

@@ -16,10 +16,14 @@ import ssl
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+from ..errors import BrokenStream
+from ..runtime import Runtime
 from .raw import RawSocket, SocketLike, raw_socket
+from .receiver import Receiver
+from .socket_ import Stream
 from .tls import TlsSocket
 
-__all__ = ["Host", "Released", "Taken", "find_host"]
+__all__ = ["Host", "Released", "Taken", "TakenStream", "find_host"]
 
 Environ = dict[str, Any]
 
@@ -32,12 +36,59 @@ class Taken:
     :param held: the server could not let go: the request must not return before the connection ends.
     """
 
-    __slots__ = ("held", "leftover", "sock")
+    __slots__ = ("_leftover", "held", "sock")
 
     def __init__(self, sock: SocketLike, leftover: bytes, held: bool = False) -> None:
         self.sock = sock
-        self.leftover = leftover
+        self._leftover = leftover
         self.held = held
+
+    @property
+    def leftover(self) -> bytes:
+        """What the server had read of it already and not used."""
+        return self._leftover
+
+    def stream(self, runtime: Runtime) -> Stream:
+        """The connection as a stream, on which nothing is read yet but by who had it before."""
+        return Stream(runtime, self.sock)
+
+    def start(self, stream: Stream, receiver: Receiver) -> None:
+        """Have the relay read for a receiver. Called on the relay's duty worker.
+
+        :raises StreamError: if the connection is gone.
+        """
+        stream.start(receiver)
+
+
+class TakenStream(Taken):
+    """A connection that was on the relay already.
+
+    :param stream: it.
+    :param rest: gives what was read of it and not used; asked on the relay's duty worker, where nobody reads meanwhile.
+    """
+
+    __slots__ = ("_rest", "_stream")
+
+    def __init__(self, stream: Stream, rest: Callable[[], bytes]) -> None:
+        self.held = False
+        self._stream = stream
+        self._rest = rest
+
+    @property
+    def leftover(self) -> bytes:
+        """See `Taken`."""
+        return self._rest()
+
+    def stream(self, runtime: Runtime) -> Stream:
+        """See `Taken`."""
+        return self._stream
+
+    def start(self, stream: Stream, receiver: Receiver) -> None:
+        """See `Taken`."""
+        stream.hand_over(receiver)
+        stream.resume()  # who had it before may have had enough
+        if stream.is_closed:
+            raise BrokenStream("the connection ended before it was read")
 
 
 class Host(Protocol):
@@ -155,6 +206,9 @@ def find_host(environ: Environ) -> Host:
 
     :param environ: the WSGI environment.
     """
+    own: Host | None = environ.get("syncio.host")
+    if own is not None:
+        return own
     websocket = environ.get("wsgi.websocket")
     if websocket is not None and getattr(websocket, "handler", None) is not None:
         return _UpgradedHost(websocket)

@@ -13,7 +13,7 @@ from ..errors import ClosedStream, RequestTimeout
 from ..runtime import Runtime
 from .address import Place, resolve, show
 from .blocking import BlockingStream
-from .raw import RawSocket
+from .raw import RawSocket, raw_socket
 
 __all__ = ["Listener"]
 
@@ -89,20 +89,34 @@ class Listener:
 
         :raises ClosedStream: after `abort`.
         """
+        accepted = self.accept_socket()
+        return None if accepted is None else BlockingStream(self._runtime, accepted[0])
+
+    def accept_socket(self) -> tuple[RawSocket, Any] | None:
+        """The socket of a peer that has come already, which does not block, and the peer's address.
+
+        :return: None if there is none.
+        :raises ClosedStream: after `abort`.
+        :raises OSError: if the system has no room for it.
+        """
         try:
             if self._aborted:
                 self._refuse()
-            fd, _ = self._sock._accept()  # type: ignore[attr-defined]
+            fd, peer = self._sock._accept()  # type: ignore[attr-defined]
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return None
         except OSError:
             if self._aborted:
                 self._refuse()
             raise
-        sock = RawSocket(fileno=fd)
+        sock = raw_socket(fd)
         if sock.family != getattr(socket, "AF_UNIX", None):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return BlockingStream(self._runtime, sock)
+        return sock, peer
+
+    def fileno(self) -> int:
+        """The descriptor, for watching."""
+        return self._sock.fileno()
 
     def _refuse(self) -> NoReturn:
         raise ClosedStream("the listener was closed on this side")

@@ -23,14 +23,15 @@ from geventwebsocket.websocket import WebSocket  # type: ignore[import-untyped]
 from gunicorn.http.body import Body, LengthReader  # type: ignore[import-untyped]
 from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped]
 
+from syncio.errors import BrokenStream, StreamError
 from syncio.runtime import Runtime
-from syncio.streams import Host, Released, Stream, Taken, adopt, find_host
+from syncio.streams import Host, Released, Stream, Taken, TakenStream, adopt, find_host
 from syncio.streams.adopt import is_gevent_socket
 from syncio.streams.raw import RawSocket
 from syncio.streams.tls import TlsSocket
 
 from ..runtime.kinds import MODES_HERE, PATIENCE, eventually
-from .conftest import Peer, Recorder, raw_pair, watched_descriptors
+from .conftest import Connect, Peer, Recorder, raw_pair, watched_descriptors
 
 HEAD = b"GET / HTTP/1.1\r\n\r\n"
 AHEAD = b"read ahead"
@@ -634,3 +635,85 @@ def test_tls_read_ahead_is_not_lost(tls: TlsSite) -> None:
     unreader.unread(AHEAD)
     host = find_host({"gunicorn.socket": tls.sock, "wsgi.input": Body(LengthReader(unreader, 0))})
     assert host.take().leftover == AHEAD
+
+
+# ---------------------------------------------------------------------- a connection of our own server
+
+
+class OwnHost:
+    """Our own server, which has the connection on the relay already."""
+
+    name = "syncio"
+    can_websocket = True
+    can_release = False
+    is_upgraded = False
+    runs_greenlets = False
+
+    def __init__(self, stream: Stream) -> None:
+        self.unread = AHEAD
+        self._stream = stream
+
+    def take(self) -> TakenStream:
+        """Give it away."""
+        return TakenStream(self._stream, lambda: self.unread)
+
+
+def test_own_server_says_so() -> None:
+    """A server that gives connections away itself is asked before any other is looked for."""
+    host = OwnHost(None)  # type: ignore[arg-type]
+    assert find_host({"syncio.host": host, "werkzeug.socket": socket}) is host
+    assert find_host({"syncio.host": None}).can_websocket is False
+
+
+def on_duty(runtime: Runtime, call: Callable[[], object]) -> None:
+    """Have the relay's duty worker call something, and wait for that."""
+    done = runtime.event()
+    runtime.relay().call_at(0.0, lambda: (call(), done.set()))
+    assert done.wait(PATIENCE)
+
+
+def test_stream_gets_another_receiver(runtime: Runtime, connect: Connect) -> None:
+    """A connection that is a stream already stays it: who takes it gets what was not used, and all that comes."""
+    wire = connect().start()
+    wire.peer.send(b"for the server")
+    assert wire.receiver.has(b"for the server")
+    host = OwnHost(wire.stream)
+    taken = host.take()
+    host.unread = b"later than the taking"
+    assert taken.stream(runtime) is wire.stream and not taken.held
+    second = Recorder(runtime)
+    on_duty(runtime, lambda: taken.start(wire.stream, second))
+    assert taken.leftover == b"later than the taking"
+    wire.peer.send(b"for the other")
+    assert second.has(b"for the other")
+    assert wire.receiver.data == b"for the server"
+    wire.peer.close()
+    assert second.has_ended() and not wire.receiver.errors
+
+
+def test_paused_stream_is_read_on(runtime: Runtime, connect: Connect) -> None:
+    """If the server had stopped reading, who takes the connection reads again."""
+    wire = connect().start()
+    wire.stream.pause()
+    wire.peer.send(b"x")
+    second = Recorder(runtime)
+    on_duty(runtime, lambda: OwnHost(wire.stream).take().start(wire.stream, second))
+    assert second.has(b"x")
+
+
+def test_stream_that_has_ended(runtime: Runtime, connect: Connect) -> None:
+    """Who takes a connection that ends before it is read is told."""
+    wire = connect().start()
+    taken = OwnHost(wire.stream).take()
+    wire.peer.close()
+    assert wire.receiver.has_ended()
+    errors: list[StreamError] = []
+
+    def start() -> None:
+        try:
+            taken.start(wire.stream, Recorder(runtime))
+        except StreamError as exc:
+            errors.append(exc)
+
+    on_duty(runtime, start)
+    assert [type(exc) for exc in errors] == [BrokenStream]

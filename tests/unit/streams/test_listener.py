@@ -15,7 +15,7 @@ import pytest
 
 from syncio.errors import ClosedStream, RequestTimeout
 from syncio.runtime import Runtime
-from syncio.streams import Connecting, Listener
+from syncio.streams import BlockingStream, Connecting, Listener
 from syncio.streams.raw import RawSocket
 
 from ..runtime.kinds import MOMENT, PATIENCE
@@ -132,6 +132,26 @@ def test_surplus_peers_are_found(runtime: Runtime, listener: Listener) -> None:
     assert listener.accept_now() is None
     for client in clients:
         client.close()
+
+
+def test_socket_of_a_peer(runtime: Runtime, listener: Listener) -> None:
+    """A peer may be accepted as a socket, which does not block, with its address; of none there is neither."""
+    assert listener.accept_socket() is None
+    client = Connecting(runtime, listener.address).connect(PATIENCE)
+    assert runtime.readiness(listener.fileno()).readable(PATIENCE)
+    accepted = listener.accept_socket()
+    assert accepted is not None
+    sock, peer = accepted
+    assert peer == sock.getpeername() and not sock.getblocking()
+    with pytest.raises(BlockingIOError):
+        sock.recv(1)
+    client.write(b"hello")
+    assert BlockingStream(runtime, sock).read(100, PATIENCE) == b"hello"
+    sock.close()
+    client.close()
+    listener.abort()
+    with pytest.raises(ClosedStream):
+        listener.accept_socket()
 
 
 @pytest.mark.parametrize("patience", [None, PATIENCE * 2])
