@@ -99,6 +99,14 @@ class BlockingStream:
         return self._sock.fileno()
 
     @property
+    def local_address(self) -> Any:
+        """This side's address.
+
+        :raises OSError: if it is closed.
+        """
+        return self._sock.getsockname()
+
+    @property
     def is_aborted(self) -> bool:
         """Whether it was ended on this side."""
         return self._aborted

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..runtime import Runtime
 from ..streams import Stream
-from .http1 import CONTROLS, TOKEN, HTTPRequest
+from .http1 import HTTPRequest
+from .http1_message import CONTROLS, TOKEN
 
 if TYPE_CHECKING:
     from .http_server import HTTPServer

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from syncio.errors import IllegalTransition, RemoteProtocolError
-from syncio.web import http1
+from syncio.web import http1, http1_message
 from syncio.web.http1 import HTTPRequest, Limits, RequestReader
 
 LIMITS = Limits(head=400, fields=8, body=1000)
@@ -417,7 +417,11 @@ def test_time_is_proportional(small: bytes, big: bytes, step: int) -> None:
 
 def test_table() -> None:
     """Every state has a row, a refusal is final, and from a head nothing leads into a trailer."""
-    assert http1.READING.is_final(http1.REFUSED)
-    assert all(http1.READING.allows(state, http1.REFUSED) for state in http1.Reading if state is not http1.REFUSED)
+    assert http1_message.READING.is_final(http1_message.REFUSED)
+    assert all(
+        http1_message.READING.allows(state, http1_message.REFUSED)
+        for state in http1.Reading
+        if state is not http1_message.REFUSED
+    )
     with pytest.raises(IllegalTransition):
-        http1.READING.move(http1.HEAD, http1.TRAILERS)
+        http1_message.READING.move(http1_message.HEAD, http1_message.TRAILERS)
