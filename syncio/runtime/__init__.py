@@ -1,7 +1,9 @@
 """Threads or greenlets behind one small interface: the only part of syncio that knows either."""
 
 from .base import Event, Lock, Readiness, Relay, Runnable, Runtime, Task, Timer
+from .call import Call
 from .choose import MODES, choose_runtime, installed_modes
+from .future import CancelledError, Future
 from .lane import Lane
 from .mailbox import Mailbox
 from .poller import READ, WRITE
@@ -11,7 +13,10 @@ __all__ = [
     "MODES",
     "READ",
     "WRITE",
+    "Call",
+    "CancelledError",
     "Event",
+    "Future",
     "Lane",
     "Lock",
     "Mailbox",

@@ -1,0 +1,1 @@
+"""`syncio.interaction` as `ding.interaction`, for the tests of others. There is nothing in here but names."""

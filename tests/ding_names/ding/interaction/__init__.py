@@ -1,0 +1,3 @@
+"""All names."""
+
+from syncio.interaction import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""What both sides stand on."""
+
+from syncio.interaction import *  # noqa: F403

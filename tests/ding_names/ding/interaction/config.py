@@ -1,0 +1,3 @@
+"""The defaults."""
+
+from syncio.interaction import *  # noqa: F403

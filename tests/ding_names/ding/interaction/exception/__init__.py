@@ -1,0 +1,3 @@
+"""Answers as exceptions."""
+
+from syncio.interaction import *  # noqa: F403

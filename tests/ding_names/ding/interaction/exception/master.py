@@ -1,0 +1,3 @@
+"""A master's answers."""
+
+from syncio.interaction import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""A slave's answers."""
+
+from syncio.interaction import *  # noqa: F403

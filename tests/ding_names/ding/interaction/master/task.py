@@ -1,0 +1,3 @@
+"""Tasks."""
+
+from syncio.interaction import *  # noqa: F403

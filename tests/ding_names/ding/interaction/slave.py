@@ -1,0 +1,3 @@
+"""The side that does them."""
+
+from syncio.interaction import *  # noqa: F403
