@@ -169,6 +169,8 @@ class SlaveConfig(EndConfig):
         object.__setattr__(self, "heartbeat_span", max(self.heartbeat_span, MIN_HEARTBEAT_SPAN))
         if isinstance(self.allowed_masters, str):
             raise ConfigurationError("allowed_masters", self.allowed_masters, "it is a list of hosts")
+        if self.allowed_masters is not None:
+            object.__setattr__(self, "allowed_masters", frozenset(host.lower() for host in self.allowed_masters))
 
 
 def _number(name: str, value: Any, least: float) -> None:

@@ -6,7 +6,6 @@ import json
 import logging
 from enum import Enum
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from ..errors import BusyError, LocalError
 from ..heartbeat import Watch, monitor_of
@@ -352,7 +351,7 @@ class SlaveConnection(ControllableContext):
     def send_over_http(self, task: Task, payload: Any) -> None:
         """Bring a task to the slave by a request, and tell the task what comes of it."""
         try:
-            values, _ = self._ask("POST", "/task/new", {"task": {"id": str(task.id)}, "data": payload})
+            values, _ = self._ask("POST", "/task/new", {"task": {"id": task.id}, "data": payload})
             task.answered(values)
         except (RequestException, ResponseException) as exc:
             task.not_started(exc)
@@ -370,14 +369,14 @@ class SlaveConnection(ControllableContext):
                 self.runtime.relay().submit(Call(self.cancel_over_http, task.id))
         self._master.pool.pump()
 
-    def cancel_over_http(self, task_id: UUID) -> None:
+    def cancel_over_http(self, task_id: str) -> None:
         """Tell the slave that nobody wants a result."""
         try:
-            self._engine.request("DELETE", "/task/cancel", {"task": {"id": str(task_id)}}, retries=0)
+            self._engine.request("DELETE", "/task/cancel", {"task": {"id": task_id}}, retries=0)
         except (RequestException, ResponseException) as exc:
             logger.debug("%s: %s was not cancelled there: %s", self.name, task_id, exc)
 
-    def result_received(self, task_id: UUID, kind: TaskResultType, result: Any) -> bool:
+    def result_received(self, task_id: str, kind: TaskResultType, result: Any) -> bool:
         """A result came.
 
         :return: False if no such task was ever here. One that comes again changes nothing.
@@ -396,7 +395,7 @@ class SlaveConnection(ControllableContext):
         self._master.pool.pump()
         return True
 
-    def progress_received(self, task_id: UUID, value: Any) -> bool:
+    def progress_received(self, task_id: str, value: Any) -> bool:
         """A slave says how far a task is; False if there is no such task."""
         self.alive()
         task = self._tasks.find(task_id)
@@ -405,7 +404,7 @@ class SlaveConnection(ControllableContext):
         task.progressed(value)
         return True
 
-    def task_answered(self, task_id: UUID, answer: Envelope | BaseException) -> None:
+    def task_answered(self, task_id: str, answer: Envelope | BaseException) -> None:
         """The slave says by the wire what it thinks of a task."""
         self.alive()
         task = self._tasks.find(task_id)

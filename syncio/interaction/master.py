@@ -267,7 +267,7 @@ class Master(MasterHooks, Endpoint):
         self._slave().heartbeat_over_http()
         return success_response(message="Received!")
 
-    def _task_of(self, body: dict[str, Any], member: str) -> tuple[UUID, Any] | str:
+    def _task_of(self, body: dict[str, Any], member: str) -> tuple[str, Any] | str:
         """The task of a request and what is said of it, or what is missing."""
         task = body.get("task")
         if not isinstance(task, dict):
@@ -275,7 +275,7 @@ class Master(MasterHooks, Endpoint):
         if "id" not in task:
             return "Task ID not found."
         try:
-            task_id = UUID(task["id"])
+            task_id = str(UUID(task["id"]))
         except (ValueError, TypeError, AttributeError):
             raise ResponsibleException(MasterErrorCode.TASK_DATA_INVALID, "Task ID is no UUID.") from None
         if member not in body:

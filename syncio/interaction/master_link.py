@@ -7,7 +7,6 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from .errors import RequestException, ResponseException, get_master_exception_by_error
 from .http_engine import get_http_engine_class, split_http_address
@@ -56,7 +55,7 @@ class MasterLink:
         self._slave = slave
         self._config = slave.config
         self._lock = slave.runtime.lock()
-        self._unconfirmed: OrderedDict[UUID, Outcome] = OrderedDict()
+        self._unconfirmed: OrderedDict[str, Outcome] = OrderedDict()
         self._engine = get_http_engine_class(
             headers={"Channel": lambda: str(slave.config.channel), "Token": lambda: token},
             http_error_gene=get_master_exception_by_error,
@@ -83,7 +82,7 @@ class MasterLink:
 
     # ------------------------------------------------------------------ results
 
-    def report(self, task_id: UUID, outcome: Outcome) -> None:
+    def report(self, task_id: str, outcome: Outcome) -> None:
         """Bring a result to the master: by the wire, and by HTTP if that breaks before the master has confirmed it."""
         send = self.send
         if send is not None:
@@ -95,37 +94,37 @@ class MasterLink:
                 return  # whoever noticed the wire's end brings it
         self.report_over_http(task_id, outcome)
 
-    def confirmed(self, task_id: UUID) -> bool:
+    def confirmed(self, task_id: str) -> bool:
         """The master has a result; whether that was news."""
         with self._lock:
             return self._unconfirmed.pop(task_id, None) is not None
 
-    def take_unconfirmed(self) -> list[tuple[UUID, Outcome]]:
+    def take_unconfirmed(self) -> list[tuple[str, Outcome]]:
         """The wire is gone: the results of which nobody knows whether they arrived."""
         with self._lock:
             left = list(self._unconfirmed.items())
             self._unconfirmed.clear()
         return left
 
-    def report_over_http(self, task_id: UUID, outcome: Outcome) -> None:
+    def report_over_http(self, task_id: str, outcome: Outcome) -> None:
         """Bring a result to the master by a request, which may come twice: the master knows the task by its id."""
         if self.is_over:
             return
-        body = {"task": {"id": str(task_id)}, "result": json.loads(outcome.text)}
+        body = {"task": {"id": task_id}, "result": json.loads(outcome.text)}
         try:
             self._request("PUT", f"/slave/task/{outcome.kind}", body)
         except (RequestException, ResponseException) as exc:
             if not self.is_over:
                 logger.warning("the result of task %s does not reach %s: %s", task_id, self.address, exc)
 
-    def progress(self, task_id: UUID, text: str) -> None:
+    def progress(self, task_id: str, text: str) -> None:
         """Tell a master of ours how far a task is; that it does not arrive is no harm."""
         if not self.knows_more or self.is_over:
             return
         send = self.send
         if send is not None and send(f'["progress","{task_id}",{text}]'):
             return
-        body = {"task": {"id": str(task_id)}, "progress": json.loads(text)}
+        body = {"task": {"id": task_id}, "progress": json.loads(text)}
         try:
             self._engine.request("PUT", "/slave/task/progress", body, retries=0)
         except (RequestException, ResponseException) as exc:

@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from ..engineio.client import Client
 from ..errors import ConnectionError, RequestTimeout, SyncioError
@@ -44,7 +43,7 @@ class MasterWire:
         self._path = path
         self._config = config
         self._lock = connection.runtime.lock()
-        self._asked: dict[UUID, tuple[Task, str]] = {}
+        self._asked: dict[str, tuple[Task, str]] = {}
         self._client: Client | None = None
         self._is_dialling = False
         self._closed = False
@@ -149,7 +148,7 @@ class MasterWire:
         with self._lock:
             return self._asked.pop(task.id, None) is None  # else whoever took it has sent it by HTTP
 
-    def send_cancel(self, task_id: UUID) -> bool:
+    def send_cancel(self, task_id: str) -> bool:
         """Tell the slave that nobody wants a result; False if that has to go by HTTP."""
         client = self._client
         return client is not None and self._send(client, f'["cancel","{task_id}"]')
@@ -170,8 +169,7 @@ class MasterWire:
         except (TypeError, ValueError, KeyError, AttributeError) as exc:
             logger.debug("%s: a message that means nothing: %s", self._connection.name, exc)
 
-    def _took(self, number: str, status: int, said: dict[str, Any]) -> None:
-        task_id = UUID(number)
+    def _took(self, task_id: str, status: int, said: dict[str, Any]) -> None:
         with self._lock:
             self._asked.pop(task_id, None)
         if status < 400:
@@ -184,8 +182,7 @@ class MasterWire:
             error = get_slave_exception_by_error(error)
         self._connection.task_answered(task_id, error)
 
-    def _done(self, number: str, kind: str, result: Any) -> None:
-        task_id = UUID(number)
+    def _done(self, task_id: str, kind: str, result: Any) -> None:
         client = self._client
         if client is not None:
             self._send(client, f'["got","{task_id}"]')
@@ -198,6 +195,6 @@ def connection_progress(connection: SlaveConnection) -> Callable[[str, Any], Non
     """What is done with a message of progress."""
 
     def progress(number: str, value: Any) -> None:
-        connection.progress_received(UUID(number), value)
+        connection.progress_received(number, value)
 
     return progress

@@ -17,7 +17,7 @@ from ..states import Transitions
 from ..web import Response, request
 from .codes import SlaveErrorCode
 from .config import DEFAULT_MASTER_PORT, SlaveConfig
-from .endpoint import Endpoint, EndpointState
+from .endpoint import Endpoint
 from .envelope import ResponsibleException, get_values_from_response, success_response
 from .errors import RequestException, get_master_exception_by_error
 from .http_engine import get_http_engine_class, split_http_address
@@ -173,6 +173,7 @@ class Slave(Endpoint):
         return self._slave_state in (CONNECTED, DISCONNECTING)
 
     def _begin(self) -> None:
+        self._slave_state, self.link = FREE, None
         self._bench = Workbench(self.runtime, self.config.slots, self._before_task, self._process_task)
         self._wire = SlaveWire(self, self._app) if self.config.wire else None
         self._pulse = Pulse(self.runtime, self.config.heartbeat_span, lambda: self.link, self._lost)
@@ -250,12 +251,14 @@ class Slave(Endpoint):
                 if self._slave_state is not FREE:
                     raise ResponsibleException(SlaveErrorCode.SLAVE_ALREADY_CONNECTED, "This slave already connected.")
                 self._slave_state = SLAVE_STATES.move(self._slave_state, CONNECTING)
+            bench = self._bench
         if not again:
             self._ask_hook(self._before_connection, body.get("data", {}), CONNECTING, FREE)
             with self._lock:
-                over = self.state is not EndpointState.RUNNING
-                self._slave_state = SLAVE_STATES.move(self._slave_state, FREE if over else CONNECTED)
-                self.link = None if over else link
+                over = bench is None or self._bench is not bench  # it was closed meanwhile, and may be another's now
+                if not over:
+                    self._slave_state = SLAVE_STATES.move(self._slave_state, CONNECTED)
+                    self.link = link
             if over:
                 raise ResponsibleException(SlaveErrorCode.SYSTEM_SHUTTING_DOWN, "This slave ends.", status_code=401)
             if self._pulse is not None:
@@ -281,11 +284,12 @@ class Slave(Endpoint):
 
     def _ask_hook(self, hook: Callable[[Any], None], data: Any, asking: SlaveState, before: SlaveState) -> None:
         """Ask a hook whether it agrees; if not, everything is as before."""
+        bench = self._bench
         try:
             hook(data)
         except BaseException:
             with self._lock:
-                if self._slave_state is asking:
+                if self._slave_state is asking and self._bench is bench:
                     self._slave_state = SLAVE_STATES.move(self._slave_state, before)
             raise
 
@@ -326,7 +330,7 @@ class Slave(Endpoint):
         self.cancel_task(_task_id(self._body()))
         return success_response(message="Nobody wants it any more.")
 
-    def take_task(self, link: MasterLink, task_id: UUID, data: Any) -> Callable[[], None]:
+    def take_task(self, link: MasterLink, task_id: str, data: Any) -> Callable[[], None]:
         """A master has a task, whichever way it came.
 
         :return: does it, here.
@@ -339,7 +343,7 @@ class Slave(Endpoint):
         job = bench.take(link, task_id, data)
         return partial(bench.run, job) if job is not None else _nothing
 
-    def cancel_task(self, task_id: UUID) -> None:
+    def cancel_task(self, task_id: str) -> None:
         """Nobody wants a task's result any more."""
         if self._bench is not None:
             self._bench.cancel(task_id)
@@ -383,9 +387,9 @@ def _nothing() -> None:
     """What is done with a task that was taken before."""
 
 
-def _task_id(body: dict[str, Any]) -> UUID:
+def _task_id(body: dict[str, Any]) -> str:
     task = body.get("task")
     try:
-        return UUID(task["id"])  # type: ignore[index]
+        return str(UUID(task["id"]))  # type: ignore[index]
     except (KeyError, ValueError, TypeError, AttributeError):
         raise ResponsibleException(message="A task has an id, which is a UUID.") from None

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from ..engineio import Server, WSGIApp
 from .envelope import ResponsibleException
@@ -25,6 +24,8 @@ PATH = "wire"
 SPARE = 4
 """Messages that are understood while every slot is at work."""
 TAKEN = '{"success":true,"code":0,"message":"Task received!","data":null}'
+MOST_DIGITS = 64
+"""Characters of an id."""
 FAREWELL = 0.1
 """Seconds for the wire's end."""
 
@@ -44,7 +45,7 @@ class SlaveWire:
         self._server = Server(
             transports=["websocket"],
             ping_interval=max(config.heartbeat_span, 1.0),
-            ping_timeout=max(2 * config.heartbeat_span, 5.0),
+            ping_timeout=max(2 * config.heartbeat_span, 1.0),  # heartbeats go astray until a dead wire is noticed
             max_http_buffer_size=2 * config.max_body,
             send_buffer_limit=4 * config.max_body,
             handlers_per_session=config.slots + SPARE,
@@ -89,7 +90,7 @@ class SlaveWire:
             return
         try:
             kind, number, *values = message
-            work = self._meanings[kind](UUID(number), *values)
+            work = self._meanings[kind](_checked(number), *values)
         except (TypeError, ValueError, KeyError, AttributeError) as exc:
             logger.debug("a message that means nothing: %s", exc)
             return
@@ -98,7 +99,7 @@ class SlaveWire:
             # together with the answer, and nobody has to be woken.
             work()
 
-    def _task(self, task_id: UUID, data: Any) -> Callable[[], None] | None:
+    def _task(self, task_id: str, data: Any) -> Callable[[], None] | None:
         link, sid = self._slave.link, self._sid
         if link is None:
             return None
@@ -115,14 +116,24 @@ class SlaveWire:
         self._send(sid, f'["took","{task_id}",200,{TAKEN}]')
         return work
 
-    def _refuse(self, sid: str, task_id: UUID, why: ResponsibleException) -> None:
+    def _refuse(self, sid: str, task_id: str, why: ResponsibleException) -> None:
         said = {"success": False, "code": int(why.code), "message": why.message, "data": why.data}
-        self._send(sid, json.dumps(["took", str(task_id), why.status_code, said]))
+        self._send(sid, json.dumps(["took", task_id, why.status_code, said]))
 
-    def _cancel(self, task_id: UUID) -> None:
+    def _cancel(self, task_id: str) -> None:
         self._slave.cancel_task(task_id)
 
-    def _got(self, task_id: UUID) -> None:
+    def _got(self, task_id: str) -> None:
         link = self._slave.link
         if link is not None:
             link.confirmed(task_id)
+
+
+def _checked(number: object) -> str:
+    """The id of a task.
+
+    :raises TypeError: if it is none.
+    """
+    if not isinstance(number, str) or len(number) > MOST_DIGITS:
+        raise TypeError(f"an id is a text of at most {MOST_DIGITS} characters")
+    return number

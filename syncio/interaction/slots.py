@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
-from ..runtime import Runtime
+from ..runtime import Latch, Runtime
 
 if TYPE_CHECKING:
     from .master_link import MasterLink
@@ -24,7 +23,7 @@ class Job:
 
     __slots__ = ("data", "id", "is_cancelled", "link", "next_progress")
 
-    def __init__(self, task_id: UUID, data: Any, link: MasterLink) -> None:
+    def __init__(self, task_id: str, data: Any, link: MasterLink) -> None:
         self.id = task_id
         self.data = data
         self.link = link
@@ -49,8 +48,8 @@ class Slots:
         self._report = report
         self._jobs: set[Job] = set()
         self._reporting = 0
-        self._quiet = runtime.event()
-        self._quiet.set()
+        self._runtime = runtime
+        self._quiet: Latch | None = None
         self.count = count
 
     @property
@@ -65,7 +64,6 @@ class Slots:
             if len(self._jobs) >= self.count:
                 return False
             self._jobs.add(job)
-            self._quiet.clear()
         return True
 
     def run(self, job: Job) -> None:
@@ -79,13 +77,22 @@ class Slots:
         finally:
             with self._lock:
                 self._reporting -= 1
-                if not self._jobs and not self._reporting:
-                    self._quiet.set()
+                quiet = self._quiet if self._is_quiet else None
+            if quiet is not None:
+                quiet.set()
 
     def wait(self, timeout: float | None) -> bool:
-        """Wait until nothing is worked on or reported.
+        """Wait until nothing is worked on or reported, behind the last `take`.
 
         :param timeout: seconds; None for as long as it takes.
         :return: whether that is so in time.
         """
-        return self._quiet.wait(timeout)
+        with self._lock:
+            if self._is_quiet:
+                return True
+            quiet = self._quiet = self._quiet or Latch(self._runtime)
+        return quiet.wait(timeout)
+
+    @property
+    def _is_quiet(self) -> bool:
+        return not self._jobs and not self._reporting

@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable
 from enum import IntEnum, unique
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from ..errors import ConfigurationError, RequestTimeout
 from ..heartbeat import Watch, monitor_of
-from ..runtime import Future, Lane
+from ..runtime import Future, Lane, Latch
 from ..states import Transitions
 from .errors import ResponseException, TaskCancelled, TaskFailed, TaskLost, TaskTimeout
 
@@ -131,7 +131,7 @@ class Task:
     def __init__(self, connection: SlaveConnection, data: Any, timeout: float | None = None) -> None:
         if timeout is not None and not timeout > 0:
             raise ConfigurationError("timeout", timeout, "it is a number of seconds, or None")
-        self.id: UUID = uuid4()
+        self.id = str(uuid4())
         self.timeout = timeout
         self._connection = connection
         self._runtime = connection.runtime
@@ -141,9 +141,9 @@ class Task:
         self._result: Any = None
         self._error: BaseException | None = None
         self._progress: Any = None
-        self._answered = connection.runtime.event()
+        self._answered = Latch(connection.runtime)
         self._answer: Envelope | BaseException | None = None
-        self._over = connection.runtime.event()
+        self._over = Latch(connection.runtime)
         self._callbacks: list[tuple[str, Callback]] = []
         self._lane: Lane | None = None
         self._watch: Watch | None = None
@@ -188,14 +188,14 @@ class Task:
             future = self._future
             if future is None:
                 future = self._future = TaskFuture(self.cancel)
-            over = self._over.is_set()
+            over = self._over.is_set
         if over:
             self._settle(future)
         return future
 
     def done(self) -> bool:
         """Whether it is over, well or not, and its callbacks have run."""
-        return self._over.is_set()
+        return self._over.is_set
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for its end. What went wrong, or None if it was completed.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from uuid import UUID
 
 from ..runtime import Runtime
 from .task import Task
@@ -19,8 +18,8 @@ class TaskBook:
 
     def __init__(self, runtime: Runtime) -> None:
         self._lock = runtime.lock()
-        self._tasks: dict[UUID, Task] = {}
-        self._over: OrderedDict[UUID, None] = OrderedDict()
+        self._tasks: dict[str, Task] = {}
+        self._over: OrderedDict[str, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -30,11 +29,11 @@ class TaskBook:
         with self._lock:
             self._tasks[task.id] = task
 
-    def find(self, task_id: UUID) -> Task | None:
+    def find(self, task_id: str) -> Task | None:
         """A task that is under way."""
         return self._tasks.get(task_id)
 
-    def close(self, task_id: UUID) -> Task | None:
+    def close(self, task_id: str) -> Task | None:
         """A task is over: it, if it was under way."""
         with self._lock:
             self._over[task_id] = None
@@ -42,7 +41,7 @@ class TaskBook:
                 self._over.popitem(last=False)
             return self._tasks.pop(task_id, None)
 
-    def is_over(self, task_id: UUID) -> bool:
+    def is_over(self, task_id: str) -> bool:
         """Whether a task was here that is over; for a while that is known."""
         return task_id in self._over
 

@@ -9,7 +9,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
-from uuid import UUID
 
 from ..errors import LocalError
 from ..runtime import Runtime
@@ -47,14 +46,14 @@ class Workbench:
         self._lock = runtime.lock()
         self._ask = ask
         self._process = process
-        self._taken: OrderedDict[UUID, None] = OrderedDict()
+        self._taken: OrderedDict[str, None] = OrderedDict()
         self._slots = Slots(runtime, slots, self._work, self._report)
         self.is_closed = False
         """Whether it takes no more tasks."""
 
     # ------------------------------------------------------------------ which tasks
 
-    def take(self, link: MasterLink, task_id: UUID, data: Any) -> Job | None:
+    def take(self, link: MasterLink, task_id: str, data: Any) -> Job | None:
         """Take a task, or refuse it.
 
         :param link: whose it is.
@@ -81,7 +80,7 @@ class Workbench:
                 self._taken.pop(task_id, None)
             raise
 
-    def cancel(self, task_id: UUID) -> None:
+    def cancel(self, task_id: str) -> None:
         """Nobody wants a task's result any more: its `is_cancelled` says so."""
         for job in self._slots.jobs:
             if job.id == task_id:

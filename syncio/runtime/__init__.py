@@ -5,6 +5,7 @@ from .call import Call
 from .choose import MODES, choose_runtime, installed_modes
 from .future import CancelledError, Future
 from .lane import Lane
+from .latch import Latch
 from .mailbox import Mailbox
 from .poller import READ, WRITE
 from .timers import TimerHandle, Timers
@@ -18,6 +19,7 @@ __all__ = [
     "Event",
     "Future",
     "Lane",
+    "Latch",
     "Lock",
     "Mailbox",
     "Readiness",
