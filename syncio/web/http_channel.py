@@ -1,7 +1,8 @@
 """A connection to an HTTP server: one request after the other, on threads or greenlets.
 
-It is for our own ends among themselves, which speak often and little: a request costs a fifth of what it costs through
-`http.client`, and less than a tenth of urllib3 (benchmarks/http_clients.py). It knows no cookies, redirects or proxies.
+It is for our own ends among themselves, which speak often and little: a request costs 20 us of CPU, through
+`http.client` 3.4 times, through urllib3 7.6 times as much (benchmarks/http_clients.py). It knows no cookies, redirects
+or proxies.
 """
 
 from __future__ import annotations
