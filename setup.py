@@ -13,6 +13,8 @@ EXTRAS = {
     "gevent": ["gevent>=24.10.1", "gevent-websocket>=0.10.1"],
     # `syncio.web`, and the demo, which is an app of it.
     "web": ["jinja2>=3.1", "itsdangerous>=2.1", "markupsafe>=2.1"],
+    # `syncio.interaction`, whose ends serve with `syncio.web`.
+    "interaction": ["jinja2>=3.1", "itsdangerous>=2.1", "markupsafe>=2.1"],
     # The client's long polling goes through an HTTP session.
     "client": ["requests>=2.31"],
     "redis": ["redis>=5"],
@@ -57,7 +59,7 @@ setup(
     author="The syncio authors",
     python_requires=">=3.10",
     packages=find_packages(include=["syncio", "syncio.*"]),
-    package_data={"syncio": ["py.typed", "demo/**", "web/static/**", "cli/starter/**"]},
+    package_data={"syncio": ["py.typed", "demo/**", "web/static/**", "interaction/status.html", "cli/starter/**"]},
     install_requires=["werkzeug>=3.0"],
     extras_require=EXTRAS,
     entry_points={

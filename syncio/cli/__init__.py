@@ -1,7 +1,8 @@
-"""The ``syncio`` command: a demo, an app to start from, a server for any WSGI application, a doctor, and clients.
+"""The ``syncio`` command: a demo, an app to start from, a server for any WSGI application, a doctor, clients, a master
+and its slaves.
 
-Exit codes: 0 for a clean end, 1 if the doctor found something broken or the client lost its connection, 2 if a command
-could not start.
+Exit codes: 0 for a clean end, 1 if the doctor found something broken, the client lost its connection or a task was not
+done, 2 if a command could not start.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from . import connect, demo, doctor, new, qmp, run
+from . import connect, demo, doctor, master, new, qmp, run, slave
 from .problem import CANNOT_START, Problem
 
 __all__ = ["main"]
@@ -40,6 +41,6 @@ def _parser() -> argparse.ArgumentParser:
     version = f"syncio {__version__} (Python {platform.python_version()})"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
-    for command in (demo, new, run, doctor, connect, qmp):
+    for command in (demo, new, run, doctor, connect, qmp, master, slave):
         command.add_parser(commands)
     return parser

@@ -13,18 +13,19 @@ from .problem import OK, Problem
 from .serving import WORKERS, bind, prepare, start, stop, url_of, wait_for_signal
 from .target import Target, load
 
-__all__ = ["add_parser", "serve"]
+__all__ = ["add_address", "add_parser", "port_number", "serve"]
 
 
 def add_address(parser: argparse.ArgumentParser) -> None:
     """The options that every serving command has."""
     parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1; 0.0.0.0 for all)")
-    parser.add_argument("--port", type=_port, default=8000, help="0 for any free port (default: 8000)")
+    parser.add_argument("--port", type=port_number, default=8000, help="0 for any free port (default: 8000)")
     parser.add_argument("--worker", choices=WORKERS, default="threads", help="threads, or gevent's greenlets")
     parser.add_argument("--access-log", action="store_true", help="write a line for each request")
 
 
-def _port(text: str) -> int:
+def port_number(text: str) -> int:
+    """What `--port` means."""
     port = int(text)
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError(f"{port} is no port; ports are 0 to 65535")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import signal
 import socket
 import sys
 import threading
@@ -14,10 +12,21 @@ from typing import Any, Protocol
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from ..engineio import Server
+from .ending import Ending
 from .problem import Problem
 from .target import WSGICallable
 
-__all__ = ["WORKERS", "EmbeddedServer", "bind", "prepare", "start", "stop", "url_of", "wait_for_signal"]
+__all__ = [
+    "WORKERS",
+    "EmbeddedServer",
+    "bind",
+    "cannot_listen",
+    "prepare",
+    "start",
+    "stop",
+    "url_of",
+    "wait_for_signal",
+]
 
 WORKERS = ("threads", "gevent")
 BACKLOG = 256
@@ -58,10 +67,15 @@ def bind(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as exc:
-        if exc.errno == errno.EADDRINUSE:
-            hint = f"end the program that uses it, or choose another: --port {port + 1}, or --port 0 for any free port"
-            raise Problem(f"port {port} of {host} is in use", hint) from exc
-        raise Problem(f"cannot listen on {host}, port {port}: {exc.strerror}") from exc
+        raise cannot_listen(host, port, exc) from exc
+
+
+def cannot_listen(host: str, port: int, error: OSError) -> Problem:
+    """Why an address cannot be had."""
+    if error.errno == errno.EADDRINUSE:
+        hint = f"end the program that uses it, or choose another: --port {port + 1}, or --port 0 for any free port"
+        return Problem(f"port {port} of {host} is in use", hint)
+    return Problem(f"cannot listen on {host}, port {port}: {error.strerror}")
 
 
 def url_of(listener: socket.socket) -> str:
@@ -140,20 +154,4 @@ def stop(server: EmbeddedServer, engines: Iterable[Server]) -> None:
 
 def wait_for_signal() -> None:
     """Wait for SIGINT or SIGTERM. A second one, while the server ends, ends the process at once."""
-    received: list[int] = []
-
-    def end(number: int, frame: object) -> None:
-        if received:
-            os._exit(128 + number)
-        received.append(number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
-    # The system may give a signal to any thread, which does not wake this one: a byte on a socket does.
-    reader, writer = socket.socketpair()
-    with reader, writer:
-        writer.setblocking(False)
-        before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
-        while not received:
-            reader.recv(1)
-        signal.set_wakeup_fd(before)
+    Ending().begin().wait()

@@ -1,4 +1,4 @@
-"""``module:application`` on the command line: found, imported, and called if it is a factory."""
+"""``module:application`` and ``module:function`` on the command line: found and imported; a factory is called."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from .problem import Problem
 
-__all__ = ["Target", "WSGICallable", "load"]
+__all__ = ["Target", "WSGICallable", "load", "load_function"]
 
 WSGICallable = Callable[..., Any]
 DEFAULT_NAMES = ("app", "application", "create_app()", "make_app()")
@@ -56,6 +56,29 @@ def load(spec: str) -> Target:
     raise _no_such_name(module, names)
 
 
+def load_function(spec: str) -> Callable[[Any], Any]:
+    """Import a function that takes one value. The working directory is put on `sys.path` first.
+
+    :param spec: "module:function".
+    :raises Problem: if there is no such module or name, if the module fails, or if it cannot be called like that.
+    """
+    match = _TARGET.fullmatch(spec)
+    if match is None or not match["name"] or match["call"]:
+        raise Problem(f"{spec!r} is not of the form module:function", "for example: syncio slave work:resize")
+    module = _import(match["module"])
+    found = _look_up(module, match["name"])
+    if found is _NOTHING:
+        raise _no_such_name(module, [match["name"]])
+    if not callable(found):
+        raise Problem(f"{spec} is a {type(found).__name__}, and cannot be called")
+    if inspect.iscoroutinefunction(found):
+        raise Problem(f"{spec} is a coroutine function", "a plain function is called, on a thread where it may block")
+    if not _takes(found, 1):
+        raise Problem(f"{spec} cannot be called with one argument, which is a task's data")
+    function: Callable[[Any], Any] = found
+    return function
+
+
 _NOTHING: Any = object()
 
 
@@ -91,7 +114,7 @@ def _target(module: ModuleType, name: str, found: Any) -> Target:
         if hasattr(found, "handle_request"):
             hint = f"it is a server; wrap it: app = syncio.WSGIApp({name.removesuffix('()')})"
         raise Problem(f"{spec} is a {type(found).__name__}, and cannot be called as a WSGI application", hint)
-    if inspect.isfunction(found) and _takes_nothing(found):
+    if inspect.isfunction(found) and not _takes(found, 2):
         raise Problem(f"{spec} takes no arguments, so it is no WSGI application", f"a factory is named {spec}()")
     return Target(spec, module, found)
 
@@ -105,12 +128,14 @@ def _make(spec: str, factory: Any) -> Any:
         raise _failed(f"{spec} failed", exc) from exc
 
 
-def _takes_nothing(function: Callable[..., Any]) -> bool:
+def _takes(function: Callable[..., Any], count: int) -> bool:
     try:
-        inspect.signature(function).bind(None, None)
+        inspect.signature(function).bind(*[None] * count)
     except TypeError:
+        return False
+    except ValueError:  # a built-in one that does not say
         return True
-    return False
+    return True
 
 
 def _no_such_name(module: ModuleType, names: list[str]) -> Problem:

@@ -67,7 +67,11 @@ class HTTPError(RequestException):
         self.response = response
 
     def __str__(self) -> str:
-        return f"the answer has the status {self.response.status_code}"
+        words = f"the answer has the status {self.response.status_code}"
+        try:
+            return f"{words}: {get_values_from_response(self.response)[3]}"
+        except ValueError:
+            return words
 
 
 class ResponseException(RemoteError):
