@@ -36,20 +36,30 @@ class OurPeers(Peers):
 
         :param options: of our `Slave`; TLS is given by the names of files, see `certificates`.
         """
-        return self._launch("our_slave", {"heartbeat_span": 0.2, "request_timeout": 1.0, **options})
+        return self.slaves(1, **options)[0]
+
+    def slaves(self, count: int, **options: Any) -> list[OurPeer]:
+        """So many slaves that serve, which is faster than one after the other."""
+        started = [self._launch("our_slave", {"heartbeat_span": 0.2, **options}) for _ in range(count)]
+        return [self._listening(peer) for peer in started]
 
     def master(self, **options: Any) -> OurPeer:
         """A master that serves, to be told something.
 
         :param options: of our `Master`.
         """
-        return self._launch("our_master", options)
+        return self._listening(self._launch("our_master", options))
 
     def _launch(self, program: str, options: dict[str, Any]) -> OurPeer:
-        given = {"host": LOCALHOST, "port": 0, "request_retries": 1, "request_retry_waiting": 0.05, **options}
+        waits = {"request_timeout": 1.0, "request_retries": 1, "request_retry_waiting": 0.05}
+        given = {"host": LOCALHOST, "port": 0, **waits, **options}
         command = [str(self._python), "-m", f"{__package__}.{program}", json.dumps(given)]
         peer = OurPeer(command, 0, self._folder / f"{program}-{len(self._started)}.log")
         self._started.append(peer)
+        return peer
+
+    @staticmethod
+    def _listening(peer: OurPeer) -> OurPeer:
         peer.port = peer.take("listening")["port"]
         peer.address = f"http://{LOCALHOST}:{peer.port}"
         return peer
