@@ -56,7 +56,7 @@ def served(
         yield server
         assert server.is_alive, f"{kind.name} died:\n{server.log()}"
     finally:
-        server.stop()
+        server.kill()
 
 
 class Starter:
@@ -82,7 +82,7 @@ class Starter:
     def stop(self) -> None:
         """End them all."""
         for server in self.servers:
-            server.stop()
+            server.kill()
 
 
 @pytest.fixture

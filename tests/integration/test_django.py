@@ -47,7 +47,7 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     try:
         yield process.start()
     finally:
-        process.stop()
+        process.kill()
 
 
 def log_in(shop: ServerProcess, password: str) -> Any:

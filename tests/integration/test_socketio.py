@@ -32,7 +32,7 @@ def server(kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         yield server
         assert server.is_alive, f"{kind.name} died:\n{server.log()}"
     finally:
-        server.stop()
+        server.kill()
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +95,7 @@ def test_reconnection(tmp_path: Path, make: Any, transports: list[str]) -> None:
         assert client.call("echo", "back", timeout=10) == "back"
         client.disconnect()
     finally:
-        server.stop()
+        server.kill()
     # python-engineio's client leaves the socket of a WebSocket that broke to the garbage collector.
     client = None
     gc.collect()

@@ -34,7 +34,7 @@ def server(kind: Kind, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
         yield server
         assert server.is_alive, f"{kind.name} died:\n{server.log()}"
     finally:
-        server.stop()
+        server.kill()
 
 
 class Peer:

@@ -169,6 +169,7 @@ def test_development_is_quiet() -> None:
         [sys.executable, "-c", lines], cwd=EXAMPLE, env=env, stdout=pipe, stderr=subprocess.STDOUT, text=True
     )
     address = ("127.0.0.1", port)
+    printed = ""
     try:
         cookie = {"Cookie": wait_for_login(process, address)}
         client = WebSocketClient(address, "EIO=4&transport=websocket", headers=cookie)
@@ -176,9 +177,14 @@ def test_development_is_quiet() -> None:
         assert client.receive() == '4{"count":0,"by":null}'
         client.close()
         assert "ZeroDivisionError" in request(address, "GET", "/boom").text
+        assert process.stdout is not None
+        for line in process.stdout:
+            printed += line
+            if line.startswith("ZeroDivisionError"):  # the debugger prints it when its page has been sent
+                break
     finally:
         process.terminate()
-        printed, _ = process.communicate(timeout=10)
+        printed += process.communicate(timeout=10)[0]
     assert printed.count("Traceback") == 1 and "taken over" not in printed, printed
 
 

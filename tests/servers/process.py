@@ -120,7 +120,7 @@ class ServerProcess:
     def kill(self) -> None:
         """End it and its workers at once."""
         if self._process is not None and self._process.poll() is None:
-            for pid in [*children(self.pid), self.pid]:
+            for pid in [self.pid, *children(self.pid)]:  # the master first, or it starts another worker
                 _kill(pid)
             self._process.wait()
 

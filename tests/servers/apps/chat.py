@@ -12,7 +12,7 @@ from typing import Any
 from syncio.compat import socketio
 
 sio = socketio.Server(async_handlers=False, **json.loads(os.environ.get("SYNCIO_TEST_OPTIONS", "{}")))
-sio.instrument(auth=False, mode="development")
+sio.instrument(auth=False, mode="development", server_stats_interval=0.2)
 _events = os.open(os.environ.get("SYNCIO_TEST_EVENTS", os.devnull), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
 
