@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
@@ -45,6 +44,9 @@ DEFAULT_HEARTBEAT_TOLERANCE = 17.0
 DEFAULT_MASTER_PORT = 7235
 
 DEFAULT_CHANNEL = 0
+
+LONGEST = 1e9
+"""Seconds: 31 years, which every clock can count."""
 
 C = TypeVar("C", bound="EndConfig")
 
@@ -107,11 +109,12 @@ class EndConfig:
             raise ConfigurationError("channel", self.channel, "it is a whole number")
         if not isinstance(self.host, str):
             raise ConfigurationError("host", self.host, "it is the name or the address of an interface")
+        for name, tls in (("tls", self.tls), ("client_tls", self.client_tls)):
+            if tls is not None and not hasattr(tls, "wrap_bio"):
+                raise ConfigurationError(name, tls, "it is an ssl.SSLContext")
         # In a header, white space around it would be lost.
         secret = self.secret
-        if secret is not None and not (
-            secret and secret.isascii() and secret.isprintable() and secret == secret.strip()
-        ):
+        if secret is not None and not (isinstance(secret, str) and secret and _is_field(secret)):
             raise ConfigurationError(
                 "secret", "...", "it is a text of ASCII characters, not empty, without space around"
             )
@@ -144,7 +147,8 @@ class MasterConfig(EndConfig):
         _count("queue_size", self.queue_size, 1)
         object.__setattr__(self, "heartbeat_tolerance", max(self.heartbeat_tolerance, MIN_HEARTBEAT_SPAN))
         object.__setattr__(self, "heartbeat_check_span", max(self.heartbeat_check_span, MIN_HEARTBEAT_CHECK_SPAN))
-        if self.my_address is not None and not self.my_address.startswith(("http://", "https://")):
+        address = self.my_address
+        if address is not None and not (isinstance(address, str) and address.startswith(("http://", "https://"))):
             raise ConfigurationError("my_address", self.my_address, "it is a URL like 'http://10.0.0.1:7235'")
 
 
@@ -167,15 +171,22 @@ class SlaveConfig(EndConfig):
         _number("heartbeat_span", self.heartbeat_span, 0.0)
         _count("slots", self.slots, 1)
         object.__setattr__(self, "heartbeat_span", max(self.heartbeat_span, MIN_HEARTBEAT_SPAN))
-        if isinstance(self.allowed_masters, str):
-            raise ConfigurationError("allowed_masters", self.allowed_masters, "it is a list of hosts")
-        if self.allowed_masters is not None:
-            object.__setattr__(self, "allowed_masters", frozenset(host.lower() for host in self.allowed_masters))
+        hosts = self.allowed_masters
+        if hosts is None:
+            return
+        is_list = isinstance(hosts, Collection) and not isinstance(hosts, str)
+        if not is_list or not all(isinstance(host, str) for host in hosts):
+            raise ConfigurationError("allowed_masters", hosts, "it is a list of hosts")
+        object.__setattr__(self, "allowed_masters", frozenset(host.lower() for host in hosts))
+
+
+def _is_field(text: str) -> bool:
+    return text.isascii() and text.isprintable() and text == text.strip()
 
 
 def _number(name: str, value: Any, least: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < least:
-        raise ConfigurationError(name, value, f"it is a number of seconds, of at least {least:g}")
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= LONGEST:
+        raise ConfigurationError(name, value, f"it is a number of seconds, from {least:g} to {LONGEST:g}")
 
 
 def _count(name: str, value: Any, least: int, most: int | None = None) -> None:

@@ -29,7 +29,7 @@ def success_response(data: Mapping[str, Any] | None = None, message: str | None 
 
     :param more: members of the envelope beside those that everybody knows.
     """
-    return _response(True, CommonErrorCode.SUCCESS, message or "Success.", data, more)
+    return _response(True, CommonErrorCode.SUCCESS, "Success." if message is None else message, data, more)
 
 
 def failure_response(
@@ -39,7 +39,8 @@ def failure_response(
 
     :param code: a number of `codes`; None for 1.
     """
-    return _response(False, code or CommonErrorCode.COMMON_FAILURE, message or "Failed.", data, {})
+    number = CommonErrorCode.COMMON_FAILURE if code is None else code
+    return _response(False, number, "Failed." if message is None else message, data, {})
 
 
 def _response(success: bool, code: int, message: str, data: Any, more: dict[str, Any]) -> Response:
@@ -63,7 +64,7 @@ def get_values_from_response(response: Any) -> Envelope:
             said.get("message", ""),
             said.get("data", {}),
         )
-    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as exc:
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RecursionError) as exc:
         raise ValueError(f"the answer of status {response.status_code} has no envelope: {content[:80]!r}") from exc
 
 

@@ -58,7 +58,10 @@ class HttpResponse(NamedTuple):
 
         :raises ValueError: if it is none.
         """
-        return json.loads(self.content)
+        try:
+            return json.loads(self.content)
+        except RecursionError:
+            raise ValueError("the content is nested too deeply") from None
 
 
 class Dialling(NamedTuple):
@@ -93,6 +96,7 @@ class HttpEngine:
         self._https = https
         self._path = "/".join(part for part in (path or "").split("/") if part)
         self._dialling = dialling or Dialling()
+        self._tls: TlsContext | None = None
         self._runtime = runtime = choose_runtime()
         self._lock = runtime.lock()
         self._closed = runtime.event()
@@ -180,17 +184,15 @@ class HttpEngine:
 
     def _channel(self) -> HTTPChannel:
         dialling = self._dialling
-        tls = (dialling.tls or client_context()) if self._https else None
+        if self._https and self._tls is None:
+            self._tls = dialling.tls or client_context()  # which reads all authorities of the system
         limits = Limits(body=dialling.max_body)
-        return HTTPChannel(self._runtime, self.host, self.port, tls, dialling.connect_timeout, limits)
+        return HTTPChannel(self._runtime, self.host, self.port, self._tls, dialling.connect_timeout, limits)
 
     def _exchange(self, channel: HTTPChannel, asked: HttpRequest, target: str) -> HttpResponse:
-        with self._lock:
-            self._busy.add(channel)
         keep = False
         try:
-            if self._closed.is_set():
-                raise RequestException(f"no request to {self.base_url} any more: the engine was closed")
+            self._begin(channel)
             answer = channel.exchange(asked.method, target, asked.headers, asked.body, self._dialling.request_timeout)
             keep = answer.keeps_alive
             return HttpResponse(answer.status, answer.fields, answer.body, asked)
@@ -205,6 +207,12 @@ class HttpEngine:
             if not keep:
                 channel.close()
 
+    def _begin(self, channel: HTTPChannel) -> None:
+        with self._lock:
+            self._busy.add(channel)
+            if self._closed.is_set():
+                raise RequestException(f"no request to {self.base_url} any more: the engine was closed")
+
     def local_host(self) -> str:
         """The address of this host as the server sees it.
 
@@ -212,11 +220,14 @@ class HttpEngine:
         """
         channel = self._channel()
         try:
+            self._begin(channel)
             channel.open()
             return channel.local_host
         except (OSError, StreamError, RequestTimeout, ConfigurationError) as exc:
             raise RequestException(f"nobody can be reached at {self.base_url}: {exc}") from exc
         finally:
+            with self._lock:
+                self._busy.discard(channel)
             channel.close()
 
     def keep(self, wanted: bool) -> None:

@@ -21,4 +21,4 @@ def random_token(length: int | None = None) -> str:
 
 def same_token(one: str, other: str) -> bool:
     """Whether two tokens are the same, in a time that says nothing about where they differ."""
-    return hmac.compare_digest(one.encode("utf-8", "replace"), other.encode("utf-8", "replace"))
+    return hmac.compare_digest(one.encode("utf-8", "surrogatepass"), other.encode("utf-8", "surrogatepass"))

@@ -111,7 +111,8 @@ class Listener:
             raise
         sock = raw_socket(fd)
         if sock.family != getattr(socket, "AF_UNIX", None):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):  # where a peer that is gone already has no options
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock, peer
 
     def fileno(self) -> int:

@@ -7,9 +7,10 @@ or proxies.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 
-from ..errors import BrokenStream, LocalError, RequestTimeout
+from ..errors import BrokenStream, ClosedStream, LocalError, RequestTimeout
 from ..runtime import Runtime
 from ..streams import Connecting, Duplex, TlsContext, TlsStream
 from .http1_message import Limits
@@ -18,6 +19,8 @@ from .http1_response import HTTPResponse, ResponseReader
 __all__ = ["HTTPChannel"]
 
 READ_SIZE = 65536
+GLANCE = 0.1
+"""Seconds without room to write after which one looks whether there is an answer already."""
 
 
 class HTTPChannel:
@@ -43,9 +46,11 @@ class HTTPChannel:
         self._host, self._port = host, port
         self._tls = tls
         self._connect_timeout = connect_timeout
-        self._reader = ResponseReader(limits or Limits())
+        self._limits = limits or Limits()
+        self._reader = ResponseReader(self._limits)
         self._connecting = Connecting(runtime, (host, port))
         self._stream: Duplex | None = None
+        self._aborted = False
         self._local_host = ""
         name = f"[{host}]" if ":" in host else host
         self._authority = name if port == (80 if tls is None else 443) else f"{name}:{port}"
@@ -69,15 +74,18 @@ class HTTPChannel:
         """
         until = self._runtime.now() + self._connect_timeout
         inner = self._connecting.connect(self._connect_timeout)
+        self._stream = inner
         try:
+            if self._aborted:  # in between, when `abort` saw neither of the two
+                raise ClosedStream("the connection was given up on this side")
             self._local_host = str(inner.local_address[0])
-            if self._tls is None:
-                self._stream = inner
-                return
-            stream = TlsStream(self._runtime, inner, self._tls, False, self._host)
-            stream.handshake(max(0.0, until - self._runtime.now()))
-            self._stream = stream
+            self._reader = ResponseReader(self._limits)
+            if self._tls is not None:
+                stream = TlsStream(self._runtime, inner, self._tls, False, self._host)
+                stream.handshake(max(0.0, until - self._runtime.now()))
+                self._stream = stream
         except BaseException:
+            self._stream = None
             inner.close()
             raise
 
@@ -101,15 +109,9 @@ class HTTPChannel:
         stream = self._stream
         assert stream is not None, "it is open now"
         self._reader.expect(method)
-        self._send(stream, request, timeout)
-        while True:
-            data = stream.read(READ_SIZE, timeout)
-            self._reader.receive_data(data)
-            response = self._reader.next_response() if data else self._reader.end()
-            if response is not None:
-                return response
-            if not data:
-                raise BrokenStream("the server closed the connection before its answer was complete")
+        response = self._send(stream, request, timeout) or self._receive(stream, timeout)
+        # What follows the answer would be taken for the answer to the next request.
+        return response._replace(keeps_alive=False) if self._reader.buffered else response
 
     def _written(self, method: str, target: str, fields: Mapping[str, str], body: bytes) -> bytes:
         lines = [f"{method} {target} HTTP/1.1", f"Host: {self._authority}"]
@@ -120,15 +122,51 @@ class HTTPChannel:
             raise LocalError("a header field of the request has a line break")
         return head.encode("latin-1", "replace") + body
 
-    def _send(self, stream: Duplex, request: bytes, timeout: float) -> None:
-        sent = stream.write(request)
-        while sent < len(request) or stream.unsent:
-            if not stream.wait_writable(timeout):
-                raise RequestTimeout("writing", timeout)
-            sent += stream.write(memoryview(request)[sent:])
+    def _send(self, stream: Duplex, request: bytes, timeout: float) -> HTTPResponse | None:
+        """Write a request; the answer, if it comes before all of that is written: to a body that is too long."""
+        waited = 0.0
+        try:
+            sent = stream.write(request)
+            while sent < len(request) or stream.unsent:
+                step = min(GLANCE, timeout - waited)
+                if stream.wait_writable(step):
+                    waited = 0.0
+                    sent += stream.write(memoryview(request)[sent:])
+                    continue
+                early = self._early(stream)
+                if early is not None:
+                    return early
+                waited += step
+                if waited >= timeout:
+                    raise RequestTimeout("writing", timeout)
+        except BrokenStream:
+            # Who refuses a body may close without reading it. What he has said before that is here.
+            with contextlib.suppress(BrokenStream):
+                early = self._early(stream)
+                if early is not None:
+                    return early
+            raise
+        return None
+
+    def _early(self, stream: Duplex) -> HTTPResponse | None:
+        try:
+            return self._receive(stream, 0.0)._replace(keeps_alive=False)
+        except RequestTimeout:
+            return None
+
+    def _receive(self, stream: Duplex, timeout: float) -> HTTPResponse:
+        while True:
+            data = stream.read(READ_SIZE, timeout)
+            self._reader.receive_data(data)
+            response = self._reader.next_response() if data else self._reader.end()
+            if response is not None:
+                return response
+            if not data:
+                raise BrokenStream("the server closed the connection before its answer was complete")
 
     def abort(self) -> None:
         """Wake who waits here, from any thread; `close` is that one's to call."""
+        self._aborted = True
         self._connecting.abort()
         stream = self._stream
         if stream is not None:

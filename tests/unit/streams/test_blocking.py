@@ -416,3 +416,17 @@ def test_only_connected_sockets_are_adopted(runtime: Runtime) -> None:
         with pytest.raises(OSError, match="not connected"):
             adopt_socket(runtime, sock)
         assert sock.fileno() >= 0
+
+
+def test_local_address(runtime: Runtime) -> None:
+    """A stream says which address it has on this side, which is its peer's other one, until it is closed."""
+    here, there = raw_pair("tcp")
+    other = there.getpeername()
+    stream = BlockingStream(runtime, here)
+    there.close()
+    assert stream.local_address == other and other[0] == "127.0.0.1"
+    stream.abort()
+    assert stream.local_address == other
+    stream.close()
+    with pytest.raises(OSError):
+        _ = stream.local_address
