@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BusyError, LocalError
 from ..heartbeat import Watch, monitor_of
-from ..runtime import Call
+from ..runtime import Call, Lane
 from ..states import Transitions
 from .config import DEFAULT_SLAVE_PORT
 from .envelope import Envelope, get_values_from_response
@@ -27,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionState", "SlaveConnection"]
 
 logger = logging.getLogger("syncio.interaction")
+
+ERRANDS = 8
+"""Requests that workers make of one slave at the same time. Were all workers busy with that, nobody would be left to
+answer what slaves ask of us."""
 
 
 class ConnectionState(Enum):
@@ -46,8 +52,8 @@ CONNECTION_STATES = Transitions(
     "connection to a slave",
     {
         NEW: (CONNECTING,),
-        CONNECTING: (CONNECTED, NEW),
-        CONNECTED: (DISCONNECTING, LOST),
+        CONNECTING: (CONNECTED, NEW, DISCONNECTED),
+        CONNECTED: (DISCONNECTING, DISCONNECTED, LOST),
         DISCONNECTING: (DISCONNECTED, CONNECTED, LOST),
         DISCONNECTED: (CONNECTING,),
         LOST: (CONNECTING,),
@@ -84,10 +90,14 @@ class SlaveConnection(ControllableContext):
         self._tasks = TaskBook(master.runtime)
         self._watch: Watch | None = None
         self._wire: MasterWire | None = None
-        self._engine: HttpEngine = get_http_engine_class(
+        self._errands: Lane | None = None
+        engine = get_http_engine_class(
             headers={"Channel": lambda: str(master.config.channel), "Token": lambda: self.token},
             http_error_gene=get_slave_exception_by_error,
-        )()(host, DEFAULT_SLAVE_PORT if port is None else port, https, None, master.dialling)
+        )()
+        place = host, DEFAULT_SLAVE_PORT if port is None else port, https, None
+        self._new_engine = partial(engine, *place, master.dialling)
+        self._engine: HttpEngine = self._new_engine()
 
     def __repr__(self) -> str:
         return f"<SlaveConnection {self.name!r} {self.url} {self._state.value} tasks={len(self._tasks)}>"
@@ -143,6 +153,7 @@ class SlaveConnection(ControllableContext):
         :raises SlaveResponseException: if the slave refuses.
         :raises RequestException: if it cannot be reached; see `Master._error_connect`.
         :raises BusyError: if this is connected already, or about to be.
+        :raises LocalError: if the master does not run.
         """
         master = self._master
         with self._lock:
@@ -150,19 +161,22 @@ class SlaveConnection(ControllableContext):
                 raise BusyError(f"the connection {self.name!r} is {self._state.value} already")
             self._state = CONNECTION_STATES.move(self._state, CONNECTING)
             self.token = random_token()
-        self._engine.keep(True)
+            self._errands = Lane(self.runtime.relay(), self.runtime.lock(), Call.run, ERRANDS)
+            self._engine = self._new_engine()  # a master that was closed, and started again, has closed the last one
         try:
             master.reserve(self)
             values, extras = self._ask_for_connection()
+            self._connected(extras)
         except BaseException as exc:
             master.release(self)
             self._engine.keep(False)
             with self._lock:
-                self._state = CONNECTION_STATES.move(self._state, NEW)
+                if self._state is CONNECTING:
+                    self._state = CONNECTION_STATES.move(self._state, NEW)
             if isinstance(exc, RequestException):
                 return master._error_connect(exc)
             raise
-        self._connected(extras)
+        self._open(extras)
         return master._after_connect(*values)
 
     def _ask_for_connection(self) -> tuple[Envelope, dict[str, Any]]:
@@ -177,14 +191,21 @@ class SlaveConnection(ControllableContext):
         now = self.runtime.now()
         slots = extras.get("slots")
         with self._lock:
+            if self._state is not CONNECTING:
+                raise RequestException(f"{self.name}: its master was closed")
             self._state = CONNECTION_STATES.move(self._state, CONNECTED)
             self.since = self.last_heartbeat = now
             self.slots = slots if isinstance(slots, int) and slots > 0 else 1
         self._watch = monitor_of(self.runtime).watch(now + self._config.heartbeat_tolerance, self._check)
+
+    def _open(self, extras: dict[str, Any]) -> None:
         path = extras.get("wire")
         if self._config.wire and isinstance(path, str):
-            self._wire = MasterWire(self, path, self._config)
-            self._wire.open()
+            wire = MasterWire(self, path, self._config)
+            with self._lock:  # it may have ended meanwhile, and would not close this any more
+                self._wire = wire if self._state is CONNECTED else None
+            if self._wire is wire:
+                wire.open()
         self._master.pool.pump()
 
     def _ask(
@@ -230,6 +251,7 @@ class SlaveConnection(ControllableContext):
             with self._lock:
                 if self._state is DISCONNECTING:
                     self._state = CONNECTION_STATES.move(self._state, CONNECTED)
+            master.pool.pump()  # meanwhile it has had no slot
             if isinstance(exc, RequestException):
                 return master._error_disconnect(exc)
             raise
@@ -319,7 +341,8 @@ class SlaveConnection(ControllableContext):
         answer = task.await_answer(self._config.request_timeout + self._config.connect_timeout)
         if answer is None:
             answer = RequestException(f"{self.name}: no answer to the start of task {task.id}")
-            task.not_started(answer)
+            if not task.not_started(answer):
+                return  # its result, or its end, was faster
         if not isinstance(answer, BaseException):
             self._master._after_new_task(*answer)
         elif isinstance(answer, RequestException):
@@ -327,9 +350,10 @@ class SlaveConnection(ControllableContext):
         elif isinstance(answer, (ResponseException, LocalError)):
             raise answer
 
-    def send_task(self, task: Task) -> None:
-        """Have a task on its way; what becomes of it is told to the task. Over HTTP this waits for the slave's answer.
+    def send_task(self, task: Task, waits: bool = True) -> None:
+        """Have a task on its way; what becomes of it is told to the task.
 
+        :param waits: whether this waits for the slave's answer if it has to come over HTTP; else a worker does.
         :raises ValueError: if it was started before.
         """
         task.begin()
@@ -345,8 +369,12 @@ class SlaveConnection(ControllableContext):
             task.not_started(LocalError(f"the connection {self.name!r} is {self._state.value}: connect() it first"))
             return
         wire = self._wire
-        if wire is None or not wire.send_task(task, text):
+        if wire is not None and wire.send_task(task, text):
+            return
+        if waits:
             self.send_over_http(task, payload)
+        else:
+            self.errand(self.send_over_http, task, payload)
 
     def send_over_http(self, task: Task, payload: Any) -> None:
         """Bring a task to the slave by a request, and tell the task what comes of it."""
@@ -366,8 +394,16 @@ class SlaveConnection(ControllableContext):
         if tell:
             wire = self._wire
             if wire is None or not wire.send_cancel(task.id):
-                self.runtime.relay().submit(Call(self.cancel_over_http, task.id))
-        self._master.pool.pump()
+                self.errand(self.cancel_over_http, task.id)
+
+    def errand(self, function: Callable[..., None], *arguments: Any) -> None:
+        """Have a request made by a worker."""
+        if self._errands is not None:
+            self._errands.put([Call(function, *arguments)])
+
+    def slot_freed(self) -> None:
+        """The slave may have another task, from a worker: this may be the loop, or the pool itself."""
+        self.runtime.relay().submit(Call(self._master.pool.pump))
 
     def cancel_over_http(self, task_id: str) -> None:
         """Tell the slave that nobody wants a result."""

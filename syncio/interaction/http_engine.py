@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -124,8 +125,7 @@ class HttpEngine:
         return self.base_url + self._target(path)
 
     def _target(self, path: str | None) -> str:
-        parts = [part for part in (self._path, *(path or "").split("/")) if part]
-        return quote("/" + "/".join(parts), safe="/%:@!$&'()*+,;=-._~")
+        return _joined(self._path, path or "")
 
     def request(
         self,
@@ -155,12 +155,14 @@ class HttpEngine:
         asked = HttpRequest(method, self.base_url + target, fields, body)
         waiting = DEFAULT_REQUEST_RETRY_WAITING if retry_waiting is None else retry_waiting
         attempts = DEFAULT_REQUEST_RETRIES if retries is None else retries
-        waits = Retry(attempts, waiting, waiting * LONGEST_WAIT).waits()
+        waits: Iterator[float] | None = None
         while True:
             try:
                 response = self._attempt(asked, target)
                 break
             except RequestException as exc:
+                if waits is None:
+                    waits = Retry(attempts, waiting, waiting * LONGEST_WAIT).waits()
                 wait = next(waits, None)
                 if wait is None or self._closed.wait(wait):
                     self._error_handler(exc)
@@ -248,6 +250,13 @@ class HttpEngine:
             channel.close()
         for channel in busy:
             channel.abort()
+
+
+@lru_cache(maxsize=256)
+def _joined(front: str, path: str) -> str:
+    """The path of a request; nearly all of them are a handful."""
+    parts = [part for part in (front, *path.split("/")) if part]
+    return quote("/" + "/".join(parts), safe="/%:@!$&'()*+,;=-._~")
 
 
 def get_http_engine_class(

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
+from ..errors import LocalError
 from ..runtime import Call
 from ..streams import show
 from ..web import Response
 from .codes import MasterErrorCode
 from .config import MasterConfig
 from .connection import SlaveConnection
-from .endpoint import Endpoint
+from .endpoint import Endpoint, EndpointState
 from .envelope import ResponsibleException, success_response
 from .hooks import MasterHooks
 from .http_engine import HttpEngine
@@ -148,8 +149,11 @@ class Master(MasterHooks, Endpoint):
         """Called by a connection that is about to connect: the name is its, and its token is known from now on.
 
         :raises KeyError: if another one has the name.
+        :raises LocalError: if this does not run, or ends: nobody would let that slave go.
         """
         with self._lock:
+            if self._state is not EndpointState.RUNNING:
+                raise LocalError(f"the master is {self._state.value}: start() it first")
             if slave.name in self._slaves:
                 raise KeyError(f"Connection {slave.name!r} already exist.")
             self._slaves[slave.name] = slave
@@ -166,7 +170,7 @@ class Master(MasterHooks, Endpoint):
     def slave_lost(self, slave: SlaveConnection, reason: str) -> None:
         """Called by a connection that was lost."""
         self.runtime.relay().submit(Call(self._tell_lost, slave.name, reason))
-        self.pool.pump()
+        self.runtime.relay().submit(Call(self.pool.pump))
 
     def _tell_lost(self, name: str, reason: str) -> None:
         try:

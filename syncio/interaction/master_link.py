@@ -8,7 +8,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .errors import RequestException, ResponseException, get_master_exception_by_error
+from ..runtime import Call, Lane
+from .errors import HTTPError, RequestException, ResponseException, get_master_exception_by_error
 from .http_engine import get_http_engine_class, split_http_address
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["MasterLink", "Outcome"]
 
 Send = Callable[[str], bool]
+ERRANDS = 8
+"""Requests that workers make at the same time to bring results for which the wire was no good."""
 
 logger = logging.getLogger("syncio.interaction")
 
@@ -56,6 +59,7 @@ class MasterLink:
         self._config = slave.config
         self._lock = slave.runtime.lock()
         self._unconfirmed: OrderedDict[str, Outcome] = OrderedDict()
+        self._errands = Lane(slave.runtime.relay(), slave.runtime.lock(), Call.run, ERRANDS)
         self._engine = get_http_engine_class(
             headers={"Channel": lambda: str(slave.config.channel), "Token": lambda: token},
             http_error_gene=get_master_exception_by_error,
@@ -99,23 +103,31 @@ class MasterLink:
         with self._lock:
             return self._unconfirmed.pop(task_id, None) is not None
 
-    def take_unconfirmed(self) -> list[tuple[str, Outcome]]:
-        """The wire is gone: the results of which nobody knows whether they arrived."""
+    def bring_unconfirmed(self) -> None:
+        """The wire is gone: workers bring the results of which nobody knows whether they arrived."""
         with self._lock:
             left = list(self._unconfirmed.items())
             self._unconfirmed.clear()
-        return left
+        if left:
+            self._errands.put([Call(self.report_over_http, task_id, outcome) for task_id, outcome in left])
 
     def report_over_http(self, task_id: str, outcome: Outcome) -> None:
         """Bring a result to the master by a request, which may come twice: the master knows the task by its id."""
         if self.is_over:
             return
-        body = {"task": {"id": task_id}, "result": json.loads(outcome.text)}
         try:
-            self._request("PUT", f"/slave/task/{outcome.kind}", body)
+            try:
+                self._bring(task_id, outcome)
+            except HTTPError as exc:  # as one that is too large: without any end the task would never be over
+                error = {"type": type(exc).__name__, "message": f"the master does not take the result: {exc}"}
+                self._bring(task_id, Outcome("fail", json.dumps({"error": error})))
         except (RequestException, ResponseException) as exc:
             if not self.is_over:
                 logger.warning("the result of task %s does not reach %s: %s", task_id, self.address, exc)
+
+    def _bring(self, task_id: str, outcome: Outcome) -> None:
+        body = {"task": {"id": task_id}, "result": json.loads(outcome.text)}
+        self._request("PUT", f"/slave/task/{outcome.kind}", body)
 
     def progress(self, task_id: str, text: str) -> None:
         """Tell a master of ours how far a task is; that it does not arrive is no harm."""

@@ -125,10 +125,9 @@ class MasterWire:
         if self._closed:
             return
         logger.debug("%s: the wire broke (%s), HTTP goes on", self._connection.name, reason)
-        send, relay = self._connection.send_over_http, self._connection.runtime.relay()
         for task, text in asked:
             # Once more, perhaps: the slave knows a task by its id.
-            relay.submit(Call(send, task, json.loads(text)))
+            self._connection.errand(self._connection.send_over_http, task, json.loads(text))
 
     # ------------------------------------------------------------------ out
 

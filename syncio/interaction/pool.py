@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigurationError, LocalError, RequestTimeout
 from ..runtime import Call, Event, Runtime
-from .errors import ResponseException, SlaveSystemShuttingDown, SlaveTaskAlreadyExist, TaskLost
+from .errors import (
+    HTTPError,
+    RequestException,
+    ResponseException,
+    SlaveSystemShuttingDown,
+    SlaveTaskAlreadyExist,
+    TaskLost,
+)
 from .progress_bar import ProgressBar
-from .task import Task, TaskFuture, TaskStatus
+from .task import Task, TaskFuture, TaskStatus, checked_timeout
 
 if TYPE_CHECKING:
     from .connection import SlaveConnection
@@ -26,6 +33,10 @@ SLICE = 3600.0
 """Seconds. Without any time-out a wait could look to gevent like one that nobody will ever end."""
 LEAST_AHEAD = 32
 """Tasks of a `map` that are under way at the same time, at least."""
+
+
+ANSWERS = (ResponseException, HTTPError)
+"""What a slave says that does not take a task."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,7 @@ class Job:
 
     def __init__(self, data: Any, timeout: float | None, retry: TaskRetry, cancelled: Callable[[Job], None]) -> None:
         self.data = data
-        self.timeout = timeout
+        self.timeout = checked_timeout(timeout)
         self.left = {"lost": retry.lost, "failed": retry.failed, "refused": retry.refused}
         self.task: Task | None = None
         self.future = TaskFuture(lambda: cancelled(self))
@@ -71,10 +82,12 @@ class Job:
             return True  # it is not asked a second time
         elif isinstance(task.error, SlaveTaskAlreadyExist):
             return True  # it is still busy with one that nobody wants any more, which is not this one's fault
-        elif task.status is TaskStatus.START_FAILED:
-            kind = "refused" if isinstance(task.error, ResponseException) else "lost"
+        elif isinstance(task.error, ANSWERS):
+            kind = "refused"
+        elif isinstance(task.error, (RequestException, LocalError)):
+            kind = "lost"
         else:
-            return False
+            return False  # it was cancelled, or is no task for anybody: our own hook or JSON do not want it
         self.left[kind] -= 1
         return self.left[kind] >= 0
 
@@ -125,20 +138,26 @@ class Pool:
             self._waiting.clear()
             self._resting.clear()
         for job in jobs:
-            job.future.finish(None, TaskLost("the master was closed"))
+            self._settle(job, None, TaskLost("the master was closed"))
         self._tell()
 
     def drain(self, timeout: float | None) -> bool:
         """See `Master.drain`."""
         self._drains = True
-        return self._wait_until(lambda: not self._waiting and not self._under_way, timeout)
+        return self._wait_until(self._is_idle, timeout)
+
+    def _is_idle(self) -> bool:
+        with self._lock:  # or a task might be seen in neither, on its way from one to the other
+            return not self._waiting and not self._under_way
 
     def wait_for_slaves(self, count: int, timeout: float | None) -> None:
         """See `Master.wait_for_slaves`."""
-        if not self._wait_until(lambda: len(self._slaves()) >= count, timeout):
+        if not self._wait_until(lambda: len(self._slaves()) >= count or not self._is_open, timeout):
             raise RequestTimeout(
                 f"waiting for {count} slaves, of which {len(self._slaves())} are there,", timeout or 0.0
             )
+        if not self._is_open:
+            raise LocalError("no more slaves: the master is not running")
 
     def _wait_until(self, holds: Callable[[], bool], timeout: float | None) -> bool:
         until = None if timeout is None else self._runtime.now() + timeout
@@ -211,7 +230,8 @@ class Pool:
                         break
                 if not ahead:
                     return
-                result = ahead.popleft().result()
+                result = ahead[0].result()
+                ahead.popleft()
                 done += 1
                 if report is not None:
                     report(done, total)
@@ -231,13 +251,13 @@ class Pool:
                 if job is None or slave is None:
                     break
                 self._under_way.add(job)
-                job.task = task = slave.new_task(job.data, job.timeout)
+                task = slave.new_task(job.data, job.timeout)
+                task.then = lambda task, job=job, slave=slave: self._over(job, task, slave)
                 slave.expect(task)
-            task.then = lambda task, job=job, slave=slave: self._over(job, task, slave)
-            if slave.has_wire:
-                self._start(slave, task)
-            else:
-                self._runtime.relay().submit(Call(self._start, slave, task))
+                job.task = task  # from now on it may be cancelled
+            # What goes wrong is told to the task, and so to `_over`.
+            with contextlib.suppress(Exception):
+                slave.send_task(task, waits=False)
         self._tell()
 
     def _freest(self) -> SlaveConnection | None:
@@ -248,30 +268,30 @@ class Pool:
                 best, most = slave, free
         return best
 
-    def _start(self, slave: SlaveConnection, task: Task) -> None:
-        # What goes wrong is told to the task, and so to `_over`.
-        with contextlib.suppress(Exception):
-            slave.send_task(task)
-
     def _over(self, job: Job, task: Task, slave: SlaveConnection) -> None:
         """Called by a task that has ended, on whichever thread; must not block."""
         if isinstance(task.error, SlaveSystemShuttingDown):
             slave.slots = 0
-        if task.status is TaskStatus.START_FAILED:
-            self._rest(slave, is_silent=not isinstance(task.error, ResponseException))
+        if task.status is TaskStatus.START_FAILED and isinstance(task.error, (ResponseException, RequestException)):
+            self._rest(slave, is_silent=not isinstance(task.error, ANSWERS))
         with self._lock:
-            self._under_way.discard(job)
             again = self._is_open and job.may_try_again(task) and not job.future.cancelled()
             if again:
+                self._under_way.discard(job)
                 self._waiting.appendleft(job)
         if again:
             self._runtime.relay().submit(Call(self.pump))  # somebody else may be free
-        else:
-            if job.future.has_callbacks:
-                self._runtime.relay().submit(Call(job.future.finish, task.result, task.error))
-            else:
-                job.future.finish(task.result, task.error)
+            return
+        self._settle(job, task.result, task.error)
+        with self._lock:
+            self._under_way.discard(job)  # behind that: who drains the pool finds every future done
         self._tell()
+
+    def _settle(self, job: Job, result: Any, error: BaseException | None) -> None:
+        if job.future.has_callbacks:
+            self._runtime.relay().submit(Call(job.future.finish, result, error))
+        else:
+            job.future.finish(result, error)
 
     def _rest(self, slave: SlaveConnection, is_silent: bool) -> None:
         """Leave a slave alone for a moment; one that could not be reached until it has said something, or is lost."""
@@ -287,7 +307,7 @@ class Pool:
                 return
             with self._lock:
                 self._resting.discard(slave)
-            self.pump()
+            relay.submit(Call(self.pump))  # the loop waits for us here
 
         relay.call_at(now + REST, look)
 

@@ -53,6 +53,6 @@ class ProgressBar:
         if not total:
             return f"{done} done, {rate:.1f}/s"
         full = WIDTH * min(done, total) // total
-        left = (total - done) / rate if rate else 0.0
+        left = max(0, total - done) / rate if rate else 0.0
         bar = "#" * full + "." * (WIDTH - full)
         return f"[{bar}] {done}/{total}  {rate:.1f}/s  {left:.0f} s left"

@@ -179,17 +179,19 @@ class Slave(Endpoint):
         self._pulse = Pulse(self.runtime, self.config.heartbeat_span, lambda: self.link, self._lost)
 
     def _leave(self) -> None:
-        bench, wire, pulse, link = self._bench, self._wire, self._pulse, self.link
+        with self._lock:  # who is about to connect finds no bench from now on, or has left us a link
+            bench, wire, pulse, link = self._bench, self._wire, self._pulse, self.link
+            self._bench = None
         if pulse is not None:
             pulse.stop()
         if bench is not None:
             bench.close()
         if link is not None:
             self.runtime.start("syncio-goodbye", link.leave).join(LEAVING)
-            self._release(link)
+            self._release(link, bench)
         if wire is not None:
             wire.close()
-        self._bench = self._wire = self._pulse = None
+        self._wire = self._pulse = None
 
     def drain(self, timeout: float | None = None) -> bool:
         """Refuse new tasks, and wait for those that there are. `close` is what comes next.
@@ -313,7 +315,7 @@ class Slave(Endpoint):
             self._slave_state = SLAVE_STATES.move(self._slave_state, DISCONNECTING)
         self._ask_hook(self._before_disconnection, body.get("data", {}), DISCONNECTING, CONNECTED)
         self._last_token = link.token
-        self._release(link)
+        self._release(link, self._bench)
         return success_response(message="Disconnect success.")
 
     def _new_task(self) -> Response:
@@ -345,12 +347,13 @@ class Slave(Endpoint):
 
     def cancel_task(self, task_id: str) -> None:
         """Nobody wants a task's result any more."""
-        if self._bench is not None:
-            self._bench.cancel(task_id)
+        bench = self._bench
+        if bench is not None:
+            bench.cancel(task_id)
 
     # ------------------------------------------------------------------ the end of a connection
 
-    def _release(self, link: MasterLink) -> bool:
+    def _release(self, link: MasterLink, bench: Workbench | None) -> bool:
         """The connection is over: nobody wants what its tasks bring. Whether it was not before."""
         with self._lock:
             if self.link is not link:
@@ -358,19 +361,18 @@ class Slave(Endpoint):
             self._slave_state = SLAVE_STATES.move(self._slave_state, FREE)
             self.link = None
         link.end()
-        if self._bench is not None:
-            self._bench.abandon(link)
+        if bench is not None:
+            bench.abandon(link)
         return True
 
     def wire_broke(self, link: MasterLink) -> None:
         """Called by the wire: what was not confirmed goes by HTTP, and the master is asked whether it lives."""
-        for task_id, outcome in link.take_unconfirmed():
-            self.runtime.relay().submit(Call(link.report_over_http, task_id, outcome))
+        link.bring_unconfirmed()
         if self._pulse is not None:
             self._pulse.hurry(link)
 
     def _lost(self, link: MasterLink, error: Exception) -> None:
-        if not self._release(link):
+        if not self._release(link, self._bench):
             return
         logger.info("the master at %s was lost: %s", link.address, error)
         try:

@@ -86,8 +86,8 @@ class SlaveWire:
 
     def _received(self, sid: str, message: Any) -> None:
         link = self._slave.link
-        if link is None or sid != self._sid:
-            return
+        if link is None or sid != self._sid or link.send is not self._link_send:
+            return  # the wire of a master that has let us go
         try:
             kind, number, *values = message
             work = self._meanings[kind](_checked(number), *values)

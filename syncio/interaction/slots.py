@@ -51,6 +51,8 @@ class Slots:
         self._runtime = runtime
         self._quiet: Latch | None = None
         self.count = count
+        self.is_closed = False
+        """Whether no more jobs are taken."""
 
     @property
     def jobs(self) -> list[Job]:
@@ -59,9 +61,9 @@ class Slots:
             return list(self._jobs)
 
     def take(self, job: Job) -> bool:
-        """Keep a slot for a job, which has to be `run` then; False if every one is taken."""
+        """Keep a slot for a job, which has to be `run` then; False if every one is taken, or if it is closed."""
         with self._lock:
-            if len(self._jobs) >= self.count:
+            if self.is_closed or len(self._jobs) >= self.count:
                 return False
             self._jobs.add(job)
         return True
@@ -81,8 +83,13 @@ class Slots:
             if quiet is not None:
                 quiet.set()
 
+    def close(self) -> None:
+        """Take no more jobs."""
+        with self._lock:
+            self.is_closed = True
+
     def wait(self, timeout: float | None) -> bool:
-        """Wait until nothing is worked on or reported, behind the last `take`.
+        """Wait until nothing is worked on or reported, behind `close`.
 
         :param timeout: seconds; None for as long as it takes.
         :return: whether that is so in time.

@@ -125,9 +125,9 @@ class StatusPage:
 
     def _look(self, now: float) -> float | None:
         """Asked by the monitor: tell everybody who looks."""
-        if not self._app.realtime.sockets:
-            with self._lock:
-                self._watch = None
-            return None
+        with self._lock:
+            if not self._app.realtime.sockets:
+                self._watch = None  # whoever comes now begins anew
+                return None
         self._app.realtime.broadcast(self.snapshot())
         return now + PACE

@@ -12,7 +12,7 @@ from ..errors import ConfigurationError, RequestTimeout
 from ..heartbeat import Watch, monitor_of
 from ..runtime import Future, Lane, Latch
 from ..states import Transitions
-from .errors import ResponseException, TaskCancelled, TaskFailed, TaskLost, TaskTimeout
+from .errors import RequestException, TaskCancelled, TaskFailed, TaskLost, TaskTimeout
 
 if TYPE_CHECKING:
     from .connection import SlaveConnection
@@ -129,10 +129,8 @@ class Task:
     """
 
     def __init__(self, connection: SlaveConnection, data: Any, timeout: float | None = None) -> None:
-        if timeout is not None and not timeout > 0:
-            raise ConfigurationError("timeout", timeout, "it is a number of seconds, or None")
         self.id = str(uuid4())
-        self.timeout = timeout
+        self.timeout = checked_timeout(timeout)
         self._connection = connection
         self._runtime = connection.runtime
         self._data = data
@@ -145,6 +143,7 @@ class Task:
         self._answer: Envelope | BaseException | None = None
         self._over = Latch(connection.runtime)
         self._callbacks: list[tuple[str, Callback]] = []
+        self._told = ""  # whose callbacks have been called: of others it is too late to hear
         self._lane: Lane | None = None
         self._watch: Watch | None = None
         self._future: TaskFuture | None = None
@@ -235,8 +234,7 @@ class Task:
         """
         if not self._move_to_end(CANCELLED, None, TaskCancelled("the task was cancelled")):
             return False
-        self._connection.forget_task(self, tell=True)
-        self._finish()
+        self._give_up(tell=True)
         return True
 
     def on_complete(self, callback: Callback) -> Task:
@@ -258,6 +256,9 @@ class Task:
     def _add(self, kind: str, callback: Callback) -> Task:
         with self._lock:
             self._callbacks.append((kind, callback))
+            is_late = self._told == kind
+        if is_late:
+            self._call([(callback, (self._data, self._result))])
         return self
 
     # ------------------------------------------------------------------ what the connection says
@@ -284,20 +285,16 @@ class Task:
                 self._answer = answer
         self._answered.set()
 
-    def not_started(self, error: BaseException) -> None:
-        """It could not be sent, or was refused."""
+    def not_started(self, error: BaseException) -> bool:
+        """It could not be sent, or was refused; whether that is how it ends: a result may have come before."""
         with self._lock:
-            if self._answer is None:
-                self._answer = error
-            failed = self._status is STARTING
-            if failed:
-                self._status = TASK_STATES.move(self._status, START_FAILED)
-                self._error = error
-        self._answered.set()
-        if failed:
-            # A slave that has not said no may have it all the same.
-            self._connection.forget_task(self, tell=not isinstance(error, ResponseException))
-            self._finish()
+            if self._status is not STARTING:
+                return False
+            self._status = TASK_STATES.move(self._status, START_FAILED)
+            self._answer = self._error = error
+        # A slave that was asked, and has not said no, may have it all the same.
+        self._give_up(tell=isinstance(error, RequestException))
+        return True
 
     def await_answer(self, timeout: float) -> Envelope | BaseException | None:
         """Wait for what the slave says to its start; None if it says nothing in that time."""
@@ -331,8 +328,12 @@ class Task:
     def _too_late(self, now: float) -> None:
         message = f"the task was not done within {self.timeout:g} s"
         if self._move_to_end(FAILED, {"error": {"type": "TaskTimeout", "message": message}}, TaskTimeout(message)):
-            self._connection.forget_task(self, tell=True)
-            self._finish()
+            self._give_up(tell=True)
+
+    def _give_up(self, tell: bool) -> None:
+        self._connection.forget_task(self, tell)
+        self._finish()
+        self._connection.slot_freed()  # behind the pool, which may let that slave rest
 
     def _move_to_end(self, status: TaskStatus, result: Any, error: BaseException | None) -> bool:
         with self._lock:
@@ -354,6 +355,7 @@ class Task:
         self._answered.set()
         wanted = COMPLETED.name if self._status is COMPLETED else FAILED.name if self._status in (FAILED, LOST) else ""
         with self._lock:
+            self._told = wanted
             calls = [(callback, (self._data, self._result)) for kind, callback in self._callbacks if kind == wanted]
             future = self._future
         if not calls and self._lane is None and (future is None or not future.has_callbacks):
@@ -379,6 +381,17 @@ class Task:
             if self._lane is None:
                 self._lane = Lane(self._runtime.relay(), self._runtime.lock(), _call_one)
         self._lane.put(calls)
+
+
+def checked_timeout(timeout: float | None) -> float | None:
+    """The seconds in which a task has to be done; None for any time.
+
+    :raises ConfigurationError: if that is no time.
+    """
+    is_time = isinstance(timeout, (int, float)) and not isinstance(timeout, bool) and timeout > 0
+    if timeout is not None and not is_time:
+        raise ConfigurationError("timeout", timeout, "it is a number of seconds, or None")
+    return timeout
 
 
 def _call_one(call: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:

@@ -48,8 +48,6 @@ class Workbench:
         self._process = process
         self._taken: OrderedDict[str, None] = OrderedDict()
         self._slots = Slots(runtime, slots, self._work, self._report)
-        self.is_closed = False
-        """Whether it takes no more tasks."""
 
     # ------------------------------------------------------------------ which tasks
 
@@ -60,9 +58,7 @@ class Workbench:
         :return: what has to be given to `run` then; None for a task that was taken before: it is known by its id.
         :raises ResponsibleException: the refusal.
         """
-        if self.is_closed:
-            words = "This slave takes no more tasks."
-            raise ResponsibleException(SlaveErrorCode.SYSTEM_SHUTTING_DOWN, words, status_code=401)
+        self._check_open()
         with self._lock:
             if task_id in self._taken:
                 return None
@@ -74,11 +70,17 @@ class Workbench:
             job = Job(task_id, data, link)
             if self._slots.take(job):
                 return job
+            self._check_open()
             raise ResponsibleException(SlaveErrorCode.TASK_ALREADY_EXIST, "Already has a task.")
         except BaseException:
             with self._lock:
                 self._taken.pop(task_id, None)
             raise
+
+    def _check_open(self) -> None:
+        if self._slots.is_closed:
+            words = "This slave takes no more tasks."
+            raise ResponsibleException(SlaveErrorCode.SYSTEM_SHUTTING_DOWN, words, status_code=401)
 
     def cancel(self, task_id: str) -> None:
         """Nobody wants a task's result any more: its `is_cancelled` says so."""
@@ -98,7 +100,7 @@ class Workbench:
 
     def close(self) -> None:
         """Take no more tasks."""
-        self.is_closed = True
+        self._slots.close()
 
     def join(self, timeout: float | None) -> bool:
         """Wait until nothing is worked on, behind `close`.
@@ -135,14 +137,14 @@ class Workbench:
             return None
         token = _job.set(job)
         try:
-            result = self._process(job.data)
-            return Outcome("complete", json.dumps({} if result is None else result))
-        except TaskFail as fail:
-            logger.debug("task %s: %s", job.id, fail)
-            return _failure(fail.result)
-        except (Exception, SystemExit) as exc:  # what ends a thread would take the slot along
+            try:
+                kind, result = "complete", self._process(job.data)
+            except TaskFail as fail:
+                kind, result = "fail", fail.result
+            return Outcome(kind, json.dumps({} if result is None else result))
+        except BaseException as exc:  # what ends a thread, as gevent's time-outs do, would take the slot along
             logger.exception("task %s failed", job.id)
-            return _failure({"error": _described(exc)})
+            return Outcome("fail", json.dumps({"error": _described(exc)}))
         finally:
             _job.reset(token)
 
@@ -153,14 +155,11 @@ class Workbench:
             job.link.report(job.id, outcome)
 
 
-def _failure(result: Any) -> Outcome:
-    try:
-        return Outcome("fail", json.dumps(result))
-    except (TypeError, ValueError) as exc:
-        return Outcome("fail", json.dumps({"error": _described(exc)}))
-
-
 def _described(exc: BaseException) -> dict[str, str]:
     """What a master is told of an error."""
     lines = traceback.format_exception(type(exc), exc, exc.__traceback__)
-    return {"type": type(exc).__name__, "message": str(exc), "traceback": "".join(lines)[-MOST_TRACE:]}
+    try:
+        message = str(exc)
+    except Exception:  # of the user's own error class
+        message = lines[-1].strip()
+    return {"type": type(exc).__name__, "message": message, "traceback": "".join(lines)[-MOST_TRACE:]}

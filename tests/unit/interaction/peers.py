@@ -185,6 +185,28 @@ def ask(port: int, method: str, path: str, body: Any = None, **headers: str | No
         client.close()
 
 
+def connect_as(slave: DrivenSlave, peer: Peer, token: str, data: Any = None) -> int:
+    """Have a slave connected to a master of raw HTTP; the status of its answer."""
+    body = {"master": {"address": peer.url}, "data": data or {}}
+    return ask(slave.port, "POST", "/connect", body, Token=token).status
+
+
+def give(slave: DrivenSlave, token: str, task_id: str, data: Any) -> int:
+    """Give a slave a task, in raw HTTP; the status of its answer."""
+    return ask(slave.port, "POST", "/task/new", {"task": {"id": task_id}, "data": data}, Token=token).status
+
+
+def task_of(peer: Peer) -> str:
+    """The id of the task that a slave of raw HTTP is given next."""
+    return str(peer.next("/task/new").body["task"]["id"])
+
+
+def finish(master: Master, token: str, task_id: Any, result: Any = None) -> Any:
+    """Say as a slave of raw HTTP that a task is completed; the answer."""
+    body = {"task": {"id": task_id}, "result": result}
+    return ask(master.port, "PUT", "/slave/task/complete", body, Token=token)
+
+
 def wire_of(slave: Slave, **headers: str) -> http.client.HTTPConnection:
     """A client that has asked for a slave's wire, on the channel 0; its answer is still to be read."""
     client = http.client.HTTPConnection("127.0.0.1", slave.port, timeout=PATIENCE)
@@ -192,6 +214,72 @@ def wire_of(slave: Slave, **headers: str) -> http.client.HTTPConnection:
     asked = {**upgrade, "Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode(), "Channel": "0", **headers}
     client.request("GET", "/wire/?EIO=4&transport=websocket", None, asked)
     return client
+
+
+class Proxy:
+    """Stands between a master and its slave, and cuts what goes through, or keeps it back.
+
+    :param port: the slave's.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._flows = threading.Event()
+        self._flows.set()
+        self._open: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self._listener.getsockname()[1])
+        self._begin(self._accept)
+
+    def _begin(self, target: Callable[..., None], *args: Any) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                here = self._listener.accept()[0]
+                there = socket.create_connection(("127.0.0.1", self._target), PATIENCE)
+                self._open += [here, there]
+                self._begin(self._carry, here, there)
+                self._begin(self._carry, there, here)
+
+    def _carry(self, here: socket.socket, there: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := here.recv(65536):
+                self._flows.wait()
+                there.sendall(data)
+        _shut(here, there)
+
+    def hold(self) -> None:
+        """Keep back what comes from now on."""
+        self._flows.clear()
+
+    def let_go(self) -> None:
+        """Carry again."""
+        self._flows.set()
+
+    def cut(self) -> None:
+        """Break every connection; what was kept back is lost, and new connections are carried."""
+        _shut(*self._open)
+        self._flows.set()
+
+    def close(self) -> None:
+        """End."""
+        _shut(self._listener)
+        self.cut()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+        for one in (self._listener, *self._open):
+            one.close()
+
+
+def _shut(*sockets: socket.socket) -> None:
+    for one in sockets:
+        with contextlib.suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
 
 
 class Ends:
@@ -227,6 +315,11 @@ class Ends:
         peer: Peer = self.add(Peer(answer))
         return peer
 
+    def proxy(self, slave: DrivenSlave) -> Proxy:
+        """What a master may take for that slave."""
+        proxy: Proxy = self.add(Proxy(slave.port))
+        return proxy
+
     def silent_port(self, takes: bool = True) -> int:
         """The port of a peer that never answers.
 
@@ -239,7 +332,7 @@ class Ends:
             waiting.connect_ex(listener.getsockname())
         return int(listener.getsockname()[1])
 
-    def connected(self, master: Master, slave: DrivenSlave | Peer, name: str = "one") -> SlaveConnection:
+    def connected(self, master: Master, slave: DrivenSlave | Peer | Proxy, name: str = "one") -> SlaveConnection:
         """A live connection."""
         connection = master.new_connection(name, "127.0.0.1", slave.port)
         connection.connect()
