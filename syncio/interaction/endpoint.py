@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable
 from enum import Enum
@@ -17,15 +16,18 @@ from ..states import Transitions
 from ..web import App, Response, request
 from ..web.http1 import Limits
 from ..web.http_server import HTTPServer
+from .asking import Asked, Reply
 from .codes import MasterErrorCode, SlaveErrorCode
 from .config import EndConfig
-from .envelope import ResponsibleException, failure_response, success_response
+from .envelope import ResponsibleException, failure_response
 from .errors import RequestException, ResponseException
 from .http_engine import Dialling, HttpEngine
 from .service import ControllableService
 from .tokens import random_token, same_token
 
 __all__ = ["Endpoint", "EndpointState"]
+
+View = Callable[[Asked], Reply]
 
 logger = logging.getLogger("syncio.interaction")
 
@@ -64,6 +66,8 @@ class Endpoint(ControllableService):
         self._self_token = random_token()
         self._ended = self.runtime.event()
         self._ended.set()
+        self._channel = str(config.channel)
+        self._views: dict[tuple[str, str], View] = {}
         self._app = App(__name__, static_folder=None, template_folder=None)
         self._app.before_request(self._check_state)
         self._app.register_error_handler(Exception, self._failed)
@@ -157,21 +161,46 @@ class Endpoint(ControllableService):
 
     def _serve(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """The WSGI application."""
+        view = self._views.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        if view is None:
+            return self._front(environ, start_response)
+        reply = self._replied(view, Asked(environ))
+        start_response(reply.status, reply.fields)
+        return reply
+
+    def _front(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The application for everything else."""
         return self._app(environ, start_response)
 
-    def _route(self, path: str, method: str, view: Callable[[], Any]) -> None:
-        self._app.add_url_rule(path, path, partial(self._answered, view), methods=[method])
+    def _route(self, path: str, method: str, view: View) -> None:
+        self._views[method, path] = view
+        self._app.add_url_rule(path, path, partial(self._response, view), methods=[method])
 
-    def _answered(self, view: Callable[[], Any]) -> Any:
+    def _response(self, view: View) -> Response:
+        """What the app answers, for instance to HEAD."""
+        reply = self._replied(view, Asked(request.environ))
+        response = Response(reply.body, reply.status, reply.fields)
+        response.call_on_close(reply.close)
+        return response
+
+    def _replied(self, view: View, asked: Asked) -> Reply:
         try:
-            return view()
+            if self._state is STOPPING:
+                raise self._stopping()
+            return view(asked)
         except ResponsibleException as exc:
-            return exc.get_response()
+            return Reply.refusal(exc)
+        except Exception as exc:
+            logger.exception("a request failed")
+            words = f"it failed with {type(exc).__name__}; the log says more"
+            return Reply.refusal(ResponsibleException(message=words, status_code=500))
+
+    def _stopping(self) -> ResponsibleException:
+        words = "System has already been shutting down."
+        return ResponsibleException(self.codes.SYSTEM_SHUTTING_DOWN, words, status_code=401)
 
     def _check_state(self) -> Any:
-        if self._state is not STOPPING:
-            return None
-        return failure_response(self.codes.SYSTEM_SHUTTING_DOWN, "System has already been shutting down."), 401
+        return self._stopping().get_response() if self._state is STOPPING else None
 
     def _failed(self, exc: Exception) -> tuple[Response, int]:
         """Every error has an envelope."""
@@ -183,12 +212,17 @@ class Endpoint(ControllableService):
         logger.error("%s %s failed", request.method, request.path, exc_info=exc)
         return failure_response(message=f"it failed with {type(exc).__name__}; the log says more"), 500
 
-    def _check_channel(self, missing: int) -> None:
+    # ------------------------------------------------------------------ who asks
+
+    def _check_channel(self, asked: Asked, missing: int) -> None:
         """Refuse a request of another channel.
 
         :param missing: the code of one that names none.
         """
-        text = request.headers.get("Channel", "").strip()
+        text = asked.channel
+        if text == self._channel:
+            return
+        text = text.strip()
         if not text:
             raise ResponsibleException(missing, "Channel not found.")
         try:
@@ -202,48 +236,35 @@ class Endpoint(ControllableService):
                 self.codes.CHANNEL_INVALID, "Channel not match with this endpoint.", status_code=403
             )
 
-    def _token(self, missing: int, what: str) -> str:
+    @staticmethod
+    def _token(asked: Asked, missing: int, what: str) -> str:
         """The token of a request.
 
         :param missing: the code of one that has none.
         """
-        token = request.headers.get("Token")
+        token = asked.token
         if not token:
             raise ResponsibleException(missing, f"{what} token not found.")
         return token
 
-    def _check_self(self, missing: int, wrong: int, what: str) -> None:
-        if not same_token(self._token(missing, what), self._self_token):
+    def _check_self(self, asked: Asked, missing: int, wrong: int, what: str) -> None:
+        if not same_token(self._token(asked, missing, what), self._self_token):
             raise ResponsibleException(wrong, f"{what} token not match with this endpoint.", status_code=403)
 
-    def _check_own(self) -> None:
+    def _check_own(self, asked: Asked) -> None:
         """Refuse a request that this end itself has not made."""
         raise NotImplementedError
 
-    def _knows_secret(self) -> bool:
+    def _knows_secret(self, asked: Asked) -> bool:
         """Whether the request has the secret, if one is wanted."""
         secret = self.config.secret
-        return secret is None or same_token(request.headers.get("Secret", ""), secret)
+        return secret is None or same_token(asked.secret, secret)
 
-    def _body(self, code: int | None = None) -> dict[str, Any]:
-        """The body of a request.
+    def _ping(self, asked: Asked) -> Reply:
+        self._check_own(asked)
+        return Reply("PONG!")
 
-        :param code: of the refusal of one that is no JSON object.
-        """
-        try:
-            # Our own server has it whole and within its limit: 8 us less than by way of the request.
-            body = json.loads(request.environ["wsgi.input"].read() or b"{}")
-        except (ValueError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
-            raise ResponsibleException(code or 1, "The body is no JSON object.")
-        return body
-
-    def _ping(self) -> Response:
-        self._check_own()
-        return success_response(message="PONG!")
-
-    def _shut_down(self) -> Response:
-        self._check_own()
+    def _shut_down(self, asked: Asked) -> Reply:
+        self._check_own(asked)
         self.shutdown()
-        return success_response(message="Shutdown request received, this server will be down later.")
+        return Reply("Shutdown request received, this server will be down later.")

@@ -155,6 +155,7 @@ class HttpEngine:
         asked = HttpRequest(method, self.base_url + target, fields, body)
         waiting = DEFAULT_REQUEST_RETRY_WAITING if retry_waiting is None else retry_waiting
         attempts = DEFAULT_REQUEST_RETRIES if retries is None else retries
+        patience = _patience(attempts, waiting)
         waits: Iterator[float] | None = None
         while True:
             try:
@@ -162,7 +163,7 @@ class HttpEngine:
                 break
             except RequestException as exc:
                 if waits is None:
-                    waits = Retry(attempts, waiting, waiting * LONGEST_WAIT).waits()
+                    waits = patience.waits()
                 wait = next(waits, None)
                 if wait is None or self._closed.wait(wait):
                     self._error_handler(exc)
@@ -250,6 +251,12 @@ class HttpEngine:
             channel.close()
         for channel in busy:
             channel.abort()
+
+
+@lru_cache(maxsize=64)
+def _patience(attempts: int, waiting: float) -> Retry:
+    """How often and how soon one tries again; nearly always the same."""
+    return Retry(attempts, waiting, waiting * LONGEST_WAIT)
 
 
 @lru_cache(maxsize=256)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..streams import show
-from ..web import Response, request
+from .asking import Asked, Reply
 from .codes import MasterErrorCode
 from .config import DEFAULT_SLAVE_PORT
-from .envelope import ResponsibleException, success_response
+from .envelope import ResponsibleException
 from .errors import RequestException, ResponseException
 
 if TYPE_CHECKING:
@@ -29,31 +29,30 @@ class Joining:
     def __init__(self, master: Master) -> None:
         self._master = master
 
-    def join(self) -> Response:
+    def join(self, asked: Asked) -> Reply:
         """The view: connect to the slave that asks.
 
         A slave is where the request comes from; it may name another host only if it knows a secret, or else anybody
         could have us call anybody.
         """
         master = self._master
-        master._check_channel(MasterErrorCode.CHANNEL_NOT_GIVEN)
-        if not master._knows_secret():
+        master._check_channel(asked, MasterErrorCode.CHANNEL_NOT_GIVEN)
+        if not master._knows_secret(asked):
             raise ResponsibleException(
                 MasterErrorCode.SLAVE_TOKEN_INVALID, "This master wants a secret to join it.", status_code=403
             )
-        asked = master._body()
-        here = request.remote_addr or "127.0.0.1"
-        host = asked.get("host") or here
-        port = asked.get("port", DEFAULT_SLAVE_PORT)
-        name = asked.get("name") or f"{host}:{port}"
+        wanted, here = asked.body(), asked.peer
+        host = wanted.get("host") or here
+        port = wanted.get("port", DEFAULT_SLAVE_PORT)
+        name = wanted.get("name") or f"{host}:{port}"
         if not isinstance(name, str) or len(name) > MAX_NAME or not isinstance(host, str) or not _is_port(port):
             raise ResponsibleException(message="A slave says name, host and port.")
         if host != here and master.config.secret is None:
             raise ResponsibleException(
                 message=f"Without a secret a slave is where it calls from, which is {here}.", status_code=403
             )
-        self._connect(name, host, port, bool(asked.get("https")))
-        return success_response({"name": name}, "Welcome!")
+        self._connect(name, host, port, bool(wanted.get("https")))
+        return Reply("Welcome!", {"name": name})
 
     def _connect(self, name: str, host: str, port: int, https: bool) -> None:
         try:

@@ -11,12 +11,12 @@ from uuid import UUID
 from ..errors import LocalError
 from ..runtime import Call
 from ..streams import show
-from ..web import Response
+from .asking import Asked, Reply
 from .codes import MasterErrorCode
 from .config import MasterConfig
 from .connection import SlaveConnection
 from .endpoint import Endpoint, EndpointState
-from .envelope import ResponsibleException, success_response
+from .envelope import ResponsibleException
 from .hooks import MasterHooks
 from .http_engine import HttpEngine
 from .joining import Joining
@@ -83,8 +83,8 @@ class Master(MasterHooks, Endpoint):
         self._by_token: dict[bytes, SlaveConnection] = {}
         self.pool = Pool(self.runtime, self.connections, self.config.queue_size)
         self._route("/slave/heartbeat", "GET", self._heartbeat)
-        self._route("/slave/task/complete", "PUT", lambda: self._result(TaskResultType.COMPLETED))
-        self._route("/slave/task/fail", "PUT", lambda: self._result(TaskResultType.FAILED))
+        self._route("/slave/task/complete", "PUT", lambda asked: self._result(asked, TaskResultType.COMPLETED))
+        self._route("/slave/task/fail", "PUT", lambda asked: self._result(asked, TaskResultType.FAILED))
         self._route("/slave/task/progress", "PUT", self._progress)
         self._route("/slave/leave", "DELETE", self._slave_leaves)
         self._joining = Joining(self) if self.config.accept_slaves else None
@@ -246,19 +246,19 @@ class Master(MasterHooks, Endpoint):
         for slave in slaves:
             slave.abandon()
 
-    def _serve(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def _front(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         page = self._status_page
         return (page or self._app)(environ, start_response)
 
     # ------------------------------------------------------------------ requests of slaves
 
-    def _check_own(self) -> None:
-        self._check_self(MasterErrorCode.SELF_TOKEN_NOT_GIVEN, MasterErrorCode.SELF_TOKEN_INVALID, "Master")
+    def _check_own(self, asked: Asked) -> None:
+        self._check_self(asked, MasterErrorCode.SELF_TOKEN_NOT_GIVEN, MasterErrorCode.SELF_TOKEN_INVALID, "Master")
 
-    def _slave(self) -> SlaveConnection:
+    def _slave(self, asked: Asked) -> SlaveConnection:
         """Whose request this is."""
-        self._check_channel(MasterErrorCode.CHANNEL_NOT_GIVEN)
-        token = self._token(MasterErrorCode.SLAVE_TOKEN_NOT_GIVEN, "Slave")
+        self._check_channel(asked, MasterErrorCode.CHANNEL_NOT_GIVEN)
+        token = self._token(asked, MasterErrorCode.SLAVE_TOKEN_NOT_GIVEN, "Slave")
         # By the digest: how long it takes to look that up says nothing about the token.
         slave = self._by_token.get(_digest(token))
         if slave is None:
@@ -267,11 +267,12 @@ class Master(MasterHooks, Endpoint):
             )
         return slave
 
-    def _heartbeat(self) -> Response:
-        self._slave().heartbeat_over_http()
-        return success_response(message="Received!")
+    def _heartbeat(self, asked: Asked) -> Reply:
+        self._slave(asked).heartbeat_over_http()
+        return Reply("Received!")
 
-    def _task_of(self, body: dict[str, Any], member: str) -> tuple[str, Any] | str:
+    @staticmethod
+    def _task_of(body: dict[str, Any], member: str) -> tuple[str, Any] | str:
         """The task of a request and what is said of it, or what is missing."""
         task = body.get("task")
         if not isinstance(task, dict):
@@ -286,9 +287,9 @@ class Master(MasterHooks, Endpoint):
             raise ResponsibleException(MasterErrorCode.TASK_DATA_INVALID, f"Task {member} not found.")
         return task_id, body[member]
 
-    def _result(self, kind: TaskResultType) -> Any:
-        slave = self._slave()
-        found = self._task_of(self._body(MasterErrorCode.TASK_DATA_INVALID), "result")
+    def _result(self, asked: Asked, kind: TaskResultType) -> Reply:
+        slave = self._slave(asked)
+        found = self._task_of(asked.body(MasterErrorCode.TASK_DATA_INVALID), "result")
         if isinstance(found, str):
             # With the status 200, which is the original's answer to this.
             raise ResponsibleException(MasterErrorCode.TASK_DATA_INVALID, found, status_code=200)
@@ -296,22 +297,22 @@ class Master(MasterHooks, Endpoint):
             raise ResponsibleException(
                 MasterErrorCode.TASK_DATA_INVALID, f"There is no task {found[0]}.", status_code=404
             )
-        return success_response(message="Result received!")
+        return Reply("Result received!")
 
-    def _progress(self) -> Any:
-        slave = self._slave()
-        found = self._task_of(self._body(MasterErrorCode.TASK_DATA_INVALID), "progress")
+    def _progress(self, asked: Asked) -> Reply:
+        slave = self._slave(asked)
+        found = self._task_of(asked.body(MasterErrorCode.TASK_DATA_INVALID), "progress")
         if isinstance(found, str):
             raise ResponsibleException(MasterErrorCode.TASK_DATA_INVALID, found)
         if not slave.progress_received(*found):
             raise ResponsibleException(
                 MasterErrorCode.TASK_DATA_INVALID, f"There is no task {found[0]}.", status_code=404
             )
-        return success_response(message="Progress received!")
+        return Reply("Progress received!")
 
-    def _slave_leaves(self) -> Response:
-        self._slave().lost("the slave was closed")
-        return success_response(message="Goodbye!")
+    def _slave_leaves(self, asked: Asked) -> Reply:
+        self._slave(asked).lost("the slave was closed")
+        return Reply("Goodbye!")
 
 
 def _digest(token: str) -> bytes:

@@ -14,11 +14,11 @@ from uuid import UUID
 from ..errors import ConfigurationError
 from ..runtime import Call
 from ..states import Transitions
-from ..web import Response, request
+from .asking import Asked, Reply
 from .codes import SlaveErrorCode
 from .config import DEFAULT_MASTER_PORT, SlaveConfig
 from .endpoint import Endpoint
-from .envelope import ResponsibleException, get_values_from_response, success_response
+from .envelope import ResponsibleException, get_values_from_response
 from .errors import RequestException, get_master_exception_by_error
 from .http_engine import get_http_engine_class, split_http_address
 from .master_link import MasterLink
@@ -229,21 +229,21 @@ class Slave(Endpoint):
         finally:
             engine.close()
 
-    def _serve(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def _front(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         wire = self._wire
         return (self._app if wire is None else wire.wsgi_app)(environ, start_response)
 
     # ------------------------------------------------------------------ requests of the master
 
-    def _check_own(self) -> None:
-        self._check_self(SlaveErrorCode.SELF_TOKEN_NOT_FOUND, SlaveErrorCode.SELF_TOKEN_INVALID, "Slave")
+    def _check_own(self, asked: Asked) -> None:
+        self._check_self(asked, SlaveErrorCode.SELF_TOKEN_NOT_FOUND, SlaveErrorCode.SELF_TOKEN_INVALID, "Slave")
 
-    def _connect(self) -> Response:
-        self._check_channel(SlaveErrorCode.CHANNEL_NOT_FOUND)
-        token = self._token(SlaveErrorCode.MASTER_TOKEN_NOT_FOUND, "Master")
-        if not self._knows_secret():
+    def _connect(self, asked: Asked) -> Reply:
+        self._check_channel(asked, SlaveErrorCode.CHANNEL_NOT_FOUND)
+        token = self._token(asked, SlaveErrorCode.MASTER_TOKEN_NOT_FOUND, "Master")
+        if not self._knows_secret(asked):
             raise _refusal(SlaveErrorCode.MASTER_TOKEN_INVALID, "This slave wants a secret of its master.")
-        body = self._body()
+        body = asked.body()
         extras = body.get("syncio")
         link = self._link_to(body, token, isinstance(extras, dict))
         with self._lock:
@@ -266,9 +266,9 @@ class Slave(Endpoint):
             if self._pulse is not None:
                 self._pulse.restart()
         if not isinstance(extras, dict):
-            return success_response(message="Connect success.")
+            return Reply("Connect success.")
         wire = PATH if self._wire is not None and extras.get("wire") else None
-        return success_response(message="Connect success.", syncio={"slots": self.config.slots, "wire": wire})
+        return Reply("Connect success.", more={"syncio": {"slots": self.config.slots, "wire": wire}})
 
     def _link_to(self, body: dict[str, Any], token: str, knows_more: bool) -> MasterLink:
         master = body.get("master")
@@ -295,20 +295,20 @@ class Slave(Endpoint):
                     self._slave_state = SLAVE_STATES.move(self._slave_state, before)
             raise
 
-    def _check_master(self) -> MasterLink:
+    def _check_master(self, asked: Asked) -> MasterLink:
         """The master whose request this is."""
-        self._check_channel(SlaveErrorCode.CHANNEL_NOT_FOUND)
-        token = self._token(SlaveErrorCode.MASTER_TOKEN_NOT_FOUND, "Master")
+        self._check_channel(asked, SlaveErrorCode.CHANNEL_NOT_FOUND)
+        token = self._token(asked, SlaveErrorCode.MASTER_TOKEN_NOT_FOUND, "Master")
         link = self.link
         if link is None or not same_token(token, link.token):
             raise _refusal(SlaveErrorCode.MASTER_TOKEN_INVALID, "Master not match with this endpoint.")
         return link
 
-    def _disconnect(self) -> Response:
-        if self.link is None and self._last_token and same_token(request.headers.get("Token", ""), self._last_token):
-            return success_response(message="Disconnect success.")  # asked for once more
-        link = self._check_master()
-        body = self._body()
+    def _disconnect(self, asked: Asked) -> Reply:
+        if self.link is None and self._last_token and same_token(asked.token, self._last_token):
+            return Reply("Disconnect success.")  # asked for once more
+        link = self._check_master(asked)
+        body = asked.body()
         with self._lock:
             if self._slave_state is not CONNECTED:
                 raise ResponsibleException(SlaveErrorCode.SLAVE_NOT_CONNECTED, "This slave not connected yet.")
@@ -316,21 +316,19 @@ class Slave(Endpoint):
         self._ask_hook(self._before_disconnection, body.get("data", {}), DISCONNECTING, CONNECTED)
         self._last_token = link.token
         self._release(link, self._bench)
-        return success_response(message="Disconnect success.")
+        return Reply("Disconnect success.")
 
-    def _new_task(self) -> Response:
-        link = self._check_master()
-        body = self._body()
+    def _new_task(self, asked: Asked) -> Reply:
+        link = self._check_master(asked)
+        body = asked.body()
         work = self.take_task(link, _task_id(body), body.get("data", {}))
-        response = success_response(message="Task received!")
         # Behind the answer: a master may not understand a result of what it does not know to have started.
-        response.call_on_close(lambda: self.runtime.relay().submit(Call(work)))
-        return response
+        return Reply("Task received!", then=lambda: self.runtime.relay().submit(Call(work)))
 
-    def _cancel(self) -> Response:
-        self._check_master()
-        self.cancel_task(_task_id(self._body()))
-        return success_response(message="Nobody wants it any more.")
+    def _cancel(self, asked: Asked) -> Reply:
+        self._check_master(asked)
+        self.cancel_task(_task_id(asked.body()))
+        return Reply("Nobody wants it any more.")
 
     def take_task(self, link: MasterLink, task_id: str, data: Any) -> Callable[[], None]:
         """A master has a task, whichever way it came.
