@@ -11,6 +11,7 @@ from ..web import Response
 from .codes import CommonErrorCode
 
 __all__ = [
+    "TAKEN",
     "Envelope",
     "ResponsibleException",
     "failure_response",
@@ -22,6 +23,8 @@ __all__ = [
 F = TypeVar("F", bound=Callable[..., Any])
 Envelope = tuple[int, bool, int, "str | None", Any]
 """HTTP status, success, code, message, data."""
+TAKEN: Envelope = 200, True, 0, "Task received!", None
+"""What a slave says that takes a task."""
 
 
 def success_response(data: Mapping[str, Any] | None = None, message: str | None = None, **more: Any) -> Response:

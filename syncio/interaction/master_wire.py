@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ __all__ = ["MasterWire"]
 
 logger = logging.getLogger("syncio.interaction")
 
+SOON = 0.02
+"""Seconds after which a result is confirmed, if no task takes that along before."""
 RESULTS = {"complete": TaskResultType.COMPLETED, "fail": TaskResultType.FAILED}
 
 
@@ -45,6 +48,8 @@ class MasterWire:
         self._lock = connection.runtime.lock()
         self._asked: dict[str, tuple[Task, str]] = {}
         self._client: Client | None = None
+        self._got: deque[str] = deque()  # the ids of results that the slave still keeps
+        self._is_confirming = False
         self._is_dialling = False
         self._closed = False
         self.is_open = False
@@ -142,7 +147,7 @@ class MasterWire:
             if client is None or not self.is_open:
                 return False
             self._asked[task.id] = task, text
-        if self._send(client, f'["task","{task.id}",{text}]'):
+        if self._send(client, f'["task","{task.id}",{text}{self._confirmed()}]'):
             return True
         with self._lock:
             return self._asked.pop(task.id, None) is None  # else whoever took it has sent it by HTTP
@@ -182,12 +187,29 @@ class MasterWire:
         self._connection.task_answered(task_id, error)
 
     def _done(self, task_id: str, kind: str, result: Any) -> None:
-        client = self._client
-        if client is not None:
-            self._send(client, f'["got","{task_id}"]')
         with self._lock:
             self._asked.pop(task_id, None)
         self._connection.result_received(task_id, RESULTS[kind], result)
+        self._got.append(json.dumps(task_id))
+        if not self._is_confirming:
+            self._is_confirming = True
+            relay = self._connection.runtime.relay()
+            relay.call_at(relay.now + SOON, self._confirm)
+
+    def _confirmed(self) -> str:
+        """The results that have come and are not confirmed yet, as the end of a message."""
+        words = ""
+        while self._got:
+            with contextlib.suppress(IndexError):  # two at once
+                words += "," + self._got.popleft()
+        return words
+
+    def _confirm(self) -> None:
+        """No task has taken them along."""
+        self._is_confirming = False
+        confirmed, client = self._confirmed(), self._client
+        if confirmed and client is not None:
+            self._send(client, f'["got"{confirmed}]')
 
 
 def connection_progress(connection: SlaveConnection) -> Callable[[str, Any], None]:

@@ -322,6 +322,8 @@ class Slave(Endpoint):
         link = self._check_master(asked)
         body = asked.body()
         work = self.take_task(link, _task_id(body), body.get("data", {}))
+        if work is None:
+            return Reply("Task received!")
         # Behind the answer: a master may not understand a result of what it does not know to have started.
         return Reply("Task received!", then=lambda: self.runtime.relay().submit(Call(work)))
 
@@ -330,10 +332,10 @@ class Slave(Endpoint):
         self.cancel_task(_task_id(asked.body()))
         return Reply("Nobody wants it any more.")
 
-    def take_task(self, link: MasterLink, task_id: str, data: Any) -> Callable[[], None]:
+    def take_task(self, link: MasterLink, task_id: str, data: Any) -> Callable[[], None] | None:
         """A master has a task, whichever way it came.
 
-        :return: does it, here.
+        :return: does it, here; None for one that was taken before.
         :raises ResponsibleException: the refusal.
         """
         bench = self._bench
@@ -341,7 +343,7 @@ class Slave(Endpoint):
             words = "This slave is about to end."
             raise ResponsibleException(SlaveErrorCode.SYSTEM_SHUTTING_DOWN, words, status_code=401)
         job = bench.take(link, task_id, data)
-        return partial(bench.run, job) if job is not None else _nothing
+        return partial(bench.run, job) if job is not None else None
 
     def cancel_task(self, task_id: str) -> None:
         """Nobody wants a task's result any more."""
@@ -381,10 +383,6 @@ class Slave(Endpoint):
 
 def _refusal(code: int, message: str) -> ResponsibleException:
     return ResponsibleException(code, message, status_code=403)
-
-
-def _nothing() -> None:
-    """What is done with a task that was taken before."""
 
 
 def _task_id(body: dict[str, Any]) -> str:

@@ -21,6 +21,8 @@ logger = logging.getLogger("syncio.interaction")
 
 PATH = "wire"
 """Where it is."""
+SOON = 0.004
+"""Seconds in which a result says that a task was taken."""
 SPARE = 4
 """Messages that are understood while every slot is at work."""
 TAKEN = '{"success":true,"code":0,"message":"Task received!","data":null}'
@@ -94,15 +96,23 @@ class SlaveWire:
         except (TypeError, ValueError, KeyError, AttributeError) as exc:
             logger.debug("a message that means nothing: %s", exc)
             return
-        if work is not None:
-            # Here, on the relay's worker, which another one replaces if this takes long: what is done by then leaves
-            # together with the answer, and nobody has to be woken.
+        if work is None:
+            return
+        # Here, on the relay's worker, which another one replaces if this takes long: nobody has to be woken. A result
+        # says that the task was taken; only of one that takes its time that is said before.
+        relay = self._slave.runtime.relay()
+        later = relay.call_at(relay.now + SOON, partial(self._say_taken, sid, number))
+        try:
             work()
+        finally:
+            later.cancel()
 
-    def _task(self, task_id: str, data: Any) -> Callable[[], None] | None:
+    def _task(self, task_id: str, data: Any, *confirmed: str) -> Callable[[], None] | None:
         link, sid = self._slave.link, self._sid
         if link is None:
             return None
+        for other in confirmed:
+            link.confirmed(_checked(other))
         try:
             work = self._slave.take_task(link, task_id, data)
         except ResponsibleException as exc:
@@ -113,8 +123,12 @@ class SlaveWire:
             words = f"it failed with {type(exc).__name__}; the log says more"
             self._refuse(sid, task_id, ResponsibleException(message=words, status_code=500))
             return None
-        self._send(sid, f'["took","{task_id}",200,{TAKEN}]')
+        if work is None:
+            self._say_taken(sid, task_id)
         return work
+
+    def _say_taken(self, sid: str, task_id: str) -> None:
+        self._send(sid, f'["took","{task_id}",200,{TAKEN}]')
 
     def _refuse(self, sid: str, task_id: str, why: ResponsibleException) -> None:
         said = {"success": False, "code": int(why.code), "message": why.message, "data": why.data}
@@ -123,10 +137,11 @@ class SlaveWire:
     def _cancel(self, task_id: str) -> None:
         self._slave.cancel_task(task_id)
 
-    def _got(self, task_id: str) -> None:
+    def _got(self, *confirmed: str) -> None:
         link = self._slave.link
         if link is not None:
-            link.confirmed(task_id)
+            for task_id in confirmed:
+                link.confirmed(_checked(task_id))
 
 
 def _checked(number: object) -> str:

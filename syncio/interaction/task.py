@@ -6,17 +6,17 @@ import logging
 from collections.abc import Callable
 from enum import IntEnum, unique
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from ..errors import ConfigurationError, RequestTimeout
 from ..heartbeat import Watch, monitor_of
 from ..runtime import Future, Lane, Latch
 from ..states import Transitions
+from .envelope import TAKEN, Envelope
 from .errors import RequestException, TaskCancelled, TaskFailed, TaskLost, TaskTimeout
+from .tokens import new_id
 
 if TYPE_CHECKING:
     from .connection import SlaveConnection
-    from .envelope import Envelope
 
 __all__ = ["TASK_STATES", "Task", "TaskFuture", "TaskResultType", "TaskStatus"]
 
@@ -129,7 +129,7 @@ class Task:
     """
 
     def __init__(self, connection: SlaveConnection, data: Any, timeout: float | None = None) -> None:
-        self.id = str(uuid4())
+        self.id = new_id()
         self.timeout = checked_timeout(timeout)
         self._connection = connection
         self._runtime = connection.runtime
@@ -281,7 +281,7 @@ class Task:
         with self._lock:
             if self._status is STARTING:
                 self._status = TASK_STATES.move(self._status, STARTED)
-            if self._answer is None:
+            if self._answer is None or self._answer is TAKEN:
                 self._answer = answer
         self._answered.set()
 
@@ -305,7 +305,8 @@ class Task:
         """The slave has a result; whether anybody was still waiting for it."""
         completed = kind is TaskResultType.COMPLETED
         error = None if completed else TaskFailed(result)
-        if not self._move_to_end(COMPLETED if completed else FAILED, result, error):
+        # Who has a result has taken the task, also if that was not said before.
+        if not self._move_to_end(COMPLETED if completed else FAILED, result, error, TAKEN):
             return False
         self._finish()
         return True
@@ -318,6 +319,8 @@ class Task:
 
     def progressed(self, value: Any) -> None:
         """The slave says how far it is."""
+        if self._status is STARTING:
+            self.answered(TAKEN)
         with self._lock:
             if self._status not in (STARTING, STARTED):
                 return
@@ -335,14 +338,16 @@ class Task:
         self._finish()
         self._connection.slot_freed()  # behind the pool, which may let that slave rest
 
-    def _move_to_end(self, status: TaskStatus, result: Any, error: BaseException | None) -> bool:
+    def _move_to_end(
+        self, status: TaskStatus, result: Any, error: BaseException | None, answer: Envelope | None = None
+    ) -> bool:
         with self._lock:
             if not TASK_STATES.allows(self._status, status):
                 return False
             self._status = TASK_STATES.move(self._status, status)
             self._result, self._error = result, error
-            if self._answer is None and error is not None:
-                self._answer = error
+            if self._answer is None:
+                self._answer = answer if answer is not None else error
         return True
 
     # ------------------------------------------------------------------ who hears of its end
