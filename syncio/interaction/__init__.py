@@ -110,10 +110,10 @@ from .slave import (
 )
 from .task import (
     Task,
-    TaskFuture,
     TaskResultType,
     TaskStatus,
 )
+from .task_future import TaskFuture
 from .tokens import (
     random_token,
 )

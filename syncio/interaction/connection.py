@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
 from enum import Enum
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import BusyError, LocalError
 from ..heartbeat import Watch, monitor_of
-from ..runtime import Call, Lane
+from ..runtime import Call
 from ..states import Transitions
 from .config import DEFAULT_SLAVE_PORT
-from .envelope import Envelope, get_values_from_response
-from .errors import RequestException, ResponseException, get_slave_exception_by_error
-from .http_engine import HttpEngine, get_http_engine_class
+from .envelope import Envelope
+from .errors import RequestException, ResponseException
 from .master_wire import MasterWire
 from .service import ControllableContext
+from .slave_line import SlaveLine
 from .task import Task, TaskResultType
 from .task_book import TaskBook
 from .tokens import random_token
@@ -29,10 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["ConnectionState", "SlaveConnection"]
 
 logger = logging.getLogger("syncio.interaction")
-
-ERRANDS = 8
-"""Requests that workers make of one slave at the same time. Were all workers busy with that, nobody would be left to
-answer what slaves ask of us."""
 
 
 class ConnectionState(Enum):
@@ -90,14 +84,9 @@ class SlaveConnection(ControllableContext):
         self._tasks = TaskBook(master.runtime)
         self._watch: Watch | None = None
         self._wire: MasterWire | None = None
-        self._errands: Lane | None = None
-        engine = get_http_engine_class(
-            headers={"Channel": lambda: str(master.config.channel), "Token": lambda: self.token},
-            http_error_gene=get_slave_exception_by_error,
-        )()
-        place = host, DEFAULT_SLAVE_PORT if port is None else port, https, None
-        self._new_engine = partial(engine, *place, master.dialling)
-        self._engine: HttpEngine = self._new_engine()
+        place = host, DEFAULT_SLAVE_PORT if port is None else port, https
+        self.line = SlaveLine(master, *place, lambda: self.token)
+        """The requests to it."""
 
     def __repr__(self) -> str:
         return f"<SlaveConnection {self.name!r} {self.url} {self._state.value} tasks={len(self._tasks)}>"
@@ -107,7 +96,7 @@ class SlaveConnection(ControllableContext):
     @property
     def url(self) -> str:
         """Where the slave is."""
-        return self._engine.base_url
+        return self.line.url
 
     @property
     def state(self) -> ConnectionState:
@@ -161,15 +150,14 @@ class SlaveConnection(ControllableContext):
                 raise BusyError(f"the connection {self.name!r} is {self._state.value} already")
             self._state = CONNECTION_STATES.move(self._state, CONNECTING)
             self.token = random_token()
-            self._errands = Lane(self.runtime.relay(), self.runtime.lock(), Call.run, ERRANDS)
-            self._engine = self._new_engine()  # a master that was closed, and started again, has closed the last one
+            self.line.open()
         try:
             master.reserve(self)
             values, extras = self._ask_for_connection()
             self._connected(extras)
         except BaseException as exc:
             master.release(self)
-            self._engine.keep(False)
+            self.line.hang_up()
             with self._lock:
                 if self._state is CONNECTING:
                     self._state = CONNECTION_STATES.move(self._state, NEW)
@@ -181,11 +169,11 @@ class SlaveConnection(ControllableContext):
 
     def _ask_for_connection(self) -> tuple[Envelope, dict[str, Any]]:
         asked = {
-            "master": {"address": self._master.address_for(self._engine)},
+            "master": {"address": self.line.my_address()},
             "data": self._master._before_connect() or {},
             "syncio": {"wire": self._config.wire},
         }
-        return self._ask("POST", "/connect", asked, self._config.secret)
+        return self.line.ask("POST", "/connect", asked, self._config.secret)
 
     def _connected(self, extras: dict[str, Any]) -> None:
         now = self.runtime.now()
@@ -208,29 +196,6 @@ class SlaveConnection(ControllableContext):
                 wire.open()
         self._master.pool.pump()
 
-    def _ask(
-        self, method: str, path: str, data: dict[str, Any], secret: str | None = None
-    ) -> tuple[Envelope, dict[str, Any]]:
-        """Ask the slave something: what its envelope says, and what a slave of ours says beside that.
-
-        :raises RequestException: if there is no answer that can be read.
-        :raises SlaveResponseException: if it says no.
-        """
-        response = self._engine.request(
-            method,
-            path,
-            data,
-            headers={"Secret": secret} if secret is not None else None,
-            retries=self._config.request_retries,
-            retry_waiting=self._config.request_retry_waiting,
-        )
-        try:
-            values = get_values_from_response(response)
-        except ValueError as exc:
-            raise RequestException(str(exc)) from exc
-        extras = response.json().get("syncio")
-        return values, extras if isinstance(extras, dict) else {}
-
     # ------------------------------------------------------------------ the end
 
     def disconnect(self) -> Any:
@@ -246,7 +211,7 @@ class SlaveConnection(ControllableContext):
                 return None
             self._state = CONNECTION_STATES.move(self._state, DISCONNECTING)
         try:
-            values, _ = self._ask("DELETE", "/disconnect", {"data": master._before_disconnect() or {}})
+            values, _ = self.line.ask("DELETE", "/disconnect", {"data": master._before_disconnect() or {}})
         except BaseException as exc:
             with self._lock:
                 if self._state is DISCONNECTING:
@@ -264,15 +229,12 @@ class SlaveConnection(ControllableContext):
             if self._state is not CONNECTED:
                 return
             self._state = CONNECTION_STATES.move(self._state, DISCONNECTING)
-        try:
-            self._engine.request("DELETE", "/disconnect", {"data": {}}, retries=0)
-        except (RequestException, ResponseException) as exc:
-            logger.debug("%s: no goodbye: %s", self.name, exc)
+        self.line.tell("/disconnect", {"data": {}})
         self._end(DISCONNECTED, "its master was closed")
 
     def abandon(self) -> None:
         """The master ends: whatever is still asked of the slave is given up."""
-        self._engine.close()
+        self.line.close()
         self._end(DISCONNECTED, "its master was closed")
 
     def lost(self, reason: str) -> None:
@@ -291,7 +253,7 @@ class SlaveConnection(ControllableContext):
         if watch is not None:
             watch.cancel()
         self._master.release(self)
-        self._engine.keep(False)
+        self.line.hang_up()
         if wire is not None:
             wire.close()
         for task in self._tasks.clear():
@@ -374,12 +336,12 @@ class SlaveConnection(ControllableContext):
         if waits:
             self.send_over_http(task, payload)
         else:
-            self.errand(self.send_over_http, task, payload)
+            self.line.errand(self.send_over_http, task, payload)
 
     def send_over_http(self, task: Task, payload: Any) -> None:
         """Bring a task to the slave by a request, and tell the task what comes of it."""
         try:
-            values, _ = self._ask("POST", "/task/new", {"task": {"id": task.id}, "data": payload})
+            values, _ = self.line.ask("POST", "/task/new", {"task": {"id": task.id}, "data": payload})
             task.answered(values)
         except (RequestException, ResponseException) as exc:
             task.not_started(exc)
@@ -394,23 +356,11 @@ class SlaveConnection(ControllableContext):
         if tell:
             wire = self._wire
             if wire is None or not wire.send_cancel(task.id):
-                self.errand(self.cancel_over_http, task.id)
-
-    def errand(self, function: Callable[..., None], *arguments: Any) -> None:
-        """Have a request made by a worker."""
-        if self._errands is not None:
-            self._errands.put([Call(function, *arguments)])
+                self.line.errand(self.line.tell, "/task/cancel", {"task": {"id": task.id}})
 
     def slot_freed(self) -> None:
         """The slave may have another task, from a worker: this may be the loop, or the pool itself."""
         self.runtime.relay().submit(Call(self._master.pool.pump))
-
-    def cancel_over_http(self, task_id: str) -> None:
-        """Tell the slave that nobody wants a result."""
-        try:
-            self._engine.request("DELETE", "/task/cancel", {"task": {"id": task_id}}, retries=0)
-        except (RequestException, ResponseException) as exc:
-            logger.debug("%s: %s was not cancelled there: %s", self.name, task_id, exc)
 
     def result_received(self, task_id: str, kind: TaskResultType, result: Any) -> bool:
         """A result came.

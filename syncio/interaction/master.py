@@ -22,7 +22,8 @@ from .http_engine import HttpEngine
 from .joining import Joining
 from .pool import Pool, TaskRetry
 from .status_page import StatusPage
-from .task import TaskFuture, TaskResultType
+from .task import TaskResultType
+from .task_future import TaskFuture
 
 __all__ = ["Master"]
 

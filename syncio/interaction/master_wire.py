@@ -132,7 +132,7 @@ class MasterWire:
         logger.debug("%s: the wire broke (%s), HTTP goes on", self._connection.name, reason)
         for task, text in asked:
             # Once more, perhaps: the slave knows a task by its id.
-            self._connection.errand(self._connection.send_over_http, task, json.loads(text))
+            self._connection.line.errand(self._connection.send_over_http, task, json.loads(text))
 
     # ------------------------------------------------------------------ out
 

@@ -20,7 +20,8 @@ from .errors import (
     TaskLost,
 )
 from .progress_bar import ProgressBar
-from .task import Task, TaskFuture, TaskStatus, checked_timeout
+from .task import Task, TaskStatus, checked_timeout
+from .task_future import TaskFuture
 
 if TYPE_CHECKING:
     from .connection import SlaveConnection

@@ -13,12 +13,13 @@ from ..runtime import Future, Lane, Latch
 from ..states import Transitions
 from .envelope import TAKEN, Envelope
 from .errors import RequestException, TaskCancelled, TaskFailed, TaskLost, TaskTimeout
+from .task_future import TaskFuture
 from .tokens import new_id
 
 if TYPE_CHECKING:
     from .connection import SlaveConnection
 
-__all__ = ["TASK_STATES", "Task", "TaskFuture", "TaskResultType", "TaskStatus"]
+__all__ = ["TASK_STATES", "Task", "TaskResultType", "TaskStatus"]
 
 logger = logging.getLogger("syncio.interaction")
 
@@ -72,52 +73,6 @@ TASK_STATES = Transitions(
         CANCELLED: (),
     },
 )
-
-
-class TaskFuture(Future[Any]):
-    """A task's result that is to come; `concurrent.futures.wait` and `as_completed` take it.
-
-    :param cancel: called once, when it is cancelled.
-    """
-
-    def __init__(self, cancel: Callable[[], object]) -> None:
-        super().__init__()
-        self._cancel_task = cancel
-        self._pending = [True]  # whoever pops this ends it: a single operation, which needs no lock
-        self.has_callbacks = False
-
-    def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
-        """Have a function called with this when it is done; on a worker of the relay."""
-        self.has_callbacks = True
-        super().add_done_callback(fn)
-
-    def cancel(self) -> bool:
-        """Want the result no more. The slave is told, too; False if the task is done already."""
-        if not super().cancel():
-            return False
-        if self._is_mine():
-            self.set_running_or_notify_cancel()
-            self._cancel_task()
-        return True
-
-    def finish(self, result: Any, error: BaseException | None) -> None:
-        """Called when the task is done; nothing if it was cancelled."""
-        if not self._is_mine():
-            return
-        if isinstance(error, TaskCancelled):
-            super().cancel()
-        if not self.set_running_or_notify_cancel():
-            return
-        if error is not None:
-            self.set_exception(error)
-        else:
-            self.set_result(result)
-
-    def _is_mine(self) -> bool:
-        try:
-            return self._pending.pop()
-        except IndexError:
-            return False
 
 
 class Task:
