@@ -321,9 +321,11 @@ def split_http_address(address: str, default_port: int | None = None) -> tuple[s
         port = parts.port
     except (ValueError, TypeError, AttributeError):
         raise ConfigurationError("address", address, "it is a URL like 'http://10.0.0.1:7236'") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    host = parts.hostname
+    # Older Pythons take anything in brackets for an address of IPv6.
+    if parts.scheme not in ("http", "https") or not host or ("[" in parts.netloc and ":" not in host):
         raise ConfigurationError("address", address, "it is a URL like 'http://10.0.0.1:7236'")
     https = parts.scheme == "https"
     if port is None:
         port = default_port if default_port is not None else (443 if https else 80)
-    return parts.hostname, port, https, parts.path
+    return host, port, https, parts.path
