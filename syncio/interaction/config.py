@@ -45,6 +45,8 @@ DEFAULT_MASTER_PORT = 7235
 
 DEFAULT_CHANNEL = 0
 
+MOST_SLOTS = 100
+
 LONGEST = 1e9
 """Seconds: 31 years, which every clock can count."""
 
@@ -157,7 +159,8 @@ class SlaveConfig(EndConfig):
     """What a slave has beside that.
 
     :param heartbeat_span: how often it tells its master that it lives; at least 0.2.
-    :param slots: how many tasks it works on at the same time.
+    :param slots: how many tasks it works on at the same time; at most 100, because the relay has 128 workers, and some
+        have to be left for the master. For more there are more slaves.
     :param allowed_masters: the hosts at which a master may be, as its address names them; None for any.
     """
 
@@ -169,7 +172,7 @@ class SlaveConfig(EndConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         _number("heartbeat_span", self.heartbeat_span, 0.0)
-        _count("slots", self.slots, 1)
+        _count("slots", self.slots, 1, MOST_SLOTS)
         object.__setattr__(self, "heartbeat_span", max(self.heartbeat_span, MIN_HEARTBEAT_SPAN))
         hosts = self.allowed_masters
         if hosts is None:

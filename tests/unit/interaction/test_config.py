@@ -164,7 +164,7 @@ def test_counts_that_are_none(kind: type[EndConfig], name: str, value: Any) -> N
         (MasterConfig, "request_retries", 0, None),
         (MasterConfig, "max_body", 1024, None),
         (MasterConfig, "queue_size", 1, None),
-        (SlaveConfig, "slots", 1, None),
+        (SlaveConfig, "slots", 1, 100),
     ],
 )
 def test_bounds_of_counts(kind: type[EndConfig], name: str, least: int, most: int | None) -> None:
