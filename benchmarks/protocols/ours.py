@@ -14,6 +14,8 @@ from syncio.protocol import Protocol
 from syncio.protocol.qmp import QMPClient
 
 LIMIT = 64 * 1024 * 1024
+TOGETHER = 16
+"""Commands that are under way at the same time."""
 
 
 class Lines(Protocol[bytes]):
@@ -91,7 +93,31 @@ def commands(client: QMPClient, seconds: float) -> float:
     return count / (time.perf_counter() - began)
 
 
-MEASURES: dict[str, Any] = {"sequential": sequential, "pipelined": pipelined, "large": large, "commands": commands}
+def together(client: QMPClient, seconds: float) -> float:
+    """query-version per second, asked for by many tasks on one connection."""
+    counts: list[int] = []
+    began = time.perf_counter()
+
+    def ask() -> None:
+        count = 0
+        while time.perf_counter() - began < seconds:
+            client.execute("query-version")
+            count += 1
+        counts.append(count)
+
+    tasks = [client._runtime.start("asks", ask) for _ in range(TOGETHER)]
+    for task in tasks:
+        task.join()
+    return sum(counts) / (time.perf_counter() - began)
+
+
+MEASURES: dict[str, Any] = {
+    "sequential": sequential,
+    "pipelined": pipelined,
+    "large": large,
+    "commands": commands,
+    "together": together,
+}
 
 
 def main() -> None:
@@ -102,7 +128,7 @@ def main() -> None:
         server.start_server_and_accept(path)
         server.runstate_changed()
         return
-    client: Any = QMPClient(async_mode=mode) if what == "commands" else Client(mode)
+    client: Any = QMPClient(async_mode=mode) if what in ("commands", "together") else Client(mode)
     client.connect(path, timeout=10, retry_for=10)
     measure = MEASURES[what]
     measure(client, 0.3)

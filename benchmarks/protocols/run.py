@@ -34,7 +34,10 @@ MEASURES = {
     "pipelined": "messages/s, 1,000 at a time",
     "large": "MiB/s there and back, lines of 10 MiB",
     "commands": "query-version/s, qemu-storage-daemon",
+    "together": "query-version/s, 16 at a time",
 }
+QMP = ("commands", "together")
+"""What a real daemon is asked."""
 
 
 def interpreter() -> str:
@@ -67,7 +70,7 @@ def measure(python: str, what: str, script: str, mode: str, seconds: float, pin:
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/s"
         command = [*pin, python, str(HERE / script), "serve", mode, path]
-        if what == "commands":
+        if what in QMP:
             chardev = f"socket,path={path},server=on,wait=off,id=c"
             command = [*pin, "qemu-storage-daemon", "--chardev", chardev, "--monitor", "chardev=c"]
         with server(command, path):
@@ -96,7 +99,7 @@ def main() -> None:
                 rate, threads[name], ending = measure(python, what, script, mode, options.seconds, pin)
                 rates[what, name].append(rate)
                 endings[name].append(ending)
-            if what == "commands":
+            if what in QMP:
                 rates[what, BARE].append(measure(python, what, "bare.py", "-", options.seconds, pin)[0])
     print(f"| | {' | '.join(CONTESTANTS)} | threads / theirs | gevent / theirs |\n|---|{'---:|' * 5}")
     for what in options.only:
@@ -106,9 +109,9 @@ def main() -> None:
             ratio = statistics.median(a / b for a, b in zip(values, theirs, strict=True))
             figures.append(f"{ratio:.2f}")
         print(f"| {MEASURES[what]} | {' | '.join(figures)} |")
-    if "commands" in options.only:
-        bare = [a / b for a, b in zip(rates["commands", BARE], rates["commands", "qemu.qmp"], strict=True)]
-        print(f"\nquery-version over {BARE}: {statistics.median(bare):.2f} x qemu.qmp")
+    for what in [what for what in options.only if what in QMP]:
+        bare = [a / b for a, b in zip(rates[what, BARE], rates[what, "qemu.qmp"], strict=True)]
+        print(f"\n{MEASURES[what]} over {BARE}: {statistics.median(bare):.2f} x qemu.qmp")
     for name in CONTESTANTS:
         ending = statistics.median(endings[name]) * 1000
         print(f"{name}: {threads[name]} threads at the end of the last measurement, disconnect() {ending:.1f} ms")

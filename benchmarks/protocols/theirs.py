@@ -11,6 +11,8 @@ from qemu.qmp import QMPClient
 from qemu.qmp.protocol import AsyncProtocol
 
 LIMIT = 64 * 1024 * 1024
+TOGETHER = 16
+"""Commands that are under way at the same time."""
 
 
 class Lines(AsyncProtocol[bytes]):
@@ -88,7 +90,28 @@ async def commands(client: QMPClient, seconds: float) -> float:
     return count / (time.perf_counter() - began)
 
 
-MEASURES: dict[str, Any] = {"sequential": sequential, "pipelined": pipelined, "large": large, "commands": commands}
+async def together(client: QMPClient, seconds: float) -> float:
+    """query-version per second, asked for by many tasks on one connection."""
+    began = time.perf_counter()
+
+    async def ask() -> int:
+        count = 0
+        while time.perf_counter() - began < seconds:
+            await client.execute("query-version")
+            count += 1
+        return count
+
+    counts = await asyncio.gather(*(ask() for _ in range(TOGETHER)))
+    return sum(counts) / (time.perf_counter() - began)
+
+
+MEASURES: dict[str, Any] = {
+    "sequential": sequential,
+    "pipelined": pipelined,
+    "large": large,
+    "commands": commands,
+    "together": together,
+}
 
 
 async def run() -> None:
@@ -99,7 +122,7 @@ async def run() -> None:
         await server.start_server_and_accept(path)
         await server.runstate_changed()
         return
-    client: Any = QMPClient() if what == "commands" else Client()
+    client: Any = QMPClient() if what in ("commands", "together") else Client()
     for _ in range(100):
         try:
             await client.connect(path)
