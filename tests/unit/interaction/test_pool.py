@@ -22,6 +22,7 @@ from syncio.interaction import (
     TaskRetry,
     TaskTimeout,
 )
+from syncio.interaction.config import MOST_SLOTS
 from syncio.runtime.relay import DEFAULT_WORKERS
 
 from ..runtime.kinds import PATIENCE
@@ -99,12 +100,13 @@ def test_tasks_of_a_connection_and_of_the_pool_share_slots(ends: Ends, master: M
 
 
 def test_more_tasks_than_workers(ends: Ends, master: Master) -> None:
-    """A slave with more slots than this process has workers gets its tasks, and they come back."""
-    slave = ends.slave(slots=DEFAULT_WORKERS + 50)
-    ends.connected(master, slave)
+    """Slaves with more slots than this process has workers get their tasks, and they come back."""
+    for name in ("one", "two"):
+        ends.connected(master, ends.slave(slots=MOST_SLOTS), name)
+    assert 2 * MOST_SLOTS > DEFAULT_WORKERS
     futures = [master.submit({"a": number}) for number in range(3 * DEFAULT_WORKERS)]
     assert [future.result(PATIENCE)["sum"] for future in futures] == list(range(3 * DEFAULT_WORKERS))
-    assert len(master) == 1
+    assert len(master) == 2
 
 
 # ---------------------------------------------------------------------- further attempts
