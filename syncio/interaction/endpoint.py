@@ -21,7 +21,7 @@ from .codes import MasterErrorCode, SlaveErrorCode
 from .config import EndConfig
 from .envelope import ResponsibleException, failure_response
 from .errors import RequestException, ResponseException
-from .http_engine import Dialling, HttpEngine
+from .http_engine import Dialling, HttpEngine, split_http_address
 from .service import ControllableService
 from .tokens import random_token, same_token
 
@@ -144,7 +144,8 @@ class Endpoint(ControllableService):
 
     def ping(self) -> bool:
         """Whether it answers requests."""
-        engine = HttpEngine(*self._self_address(), dialling=self.dialling._replace(request_timeout=PING_TIMEOUT))
+        place = split_http_address(self._server.url)
+        engine = HttpEngine(*place, self.dialling._replace(request_timeout=PING_TIMEOUT))
         try:
             engine.request("GET", "/ping", headers={"Token": self._self_token}, retries=0)
         except (RequestException, ResponseException):
@@ -152,10 +153,6 @@ class Endpoint(ControllableService):
         finally:
             engine.close()
         return True
-
-    def _self_address(self) -> tuple[str, int, bool]:
-        host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
-        return host, self.port, self._server.scheme == "https"
 
     # ------------------------------------------------------------------ requests
 

@@ -55,7 +55,6 @@ class MasterLink:
         self.send: Send | None = None
         """Sends a message by the wire, or says that it is gone; None while there is no wire."""
         self.is_over = False
-        self._slave = slave
         self._config = slave.config
         self._lock = slave.runtime.lock()
         self._unconfirmed: OrderedDict[str, Outcome] = OrderedDict()

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..engineio import Server, WSGIApp
-from .envelope import ResponsibleException
+from .envelope import TAKEN, ResponsibleException
 from .tokens import same_token
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ SOON = 0.004
 """Seconds in which a result says that a task was taken."""
 SPARE = 4
 """Messages that are understood while every slot is at work."""
-TAKEN = '{"success":true,"code":0,"message":"Task received!","data":null}'
 MOST_DIGITS = 64
 """Characters of an id."""
 FAREWELL = 0.1
@@ -128,7 +127,9 @@ class SlaveWire:
         return work
 
     def _say_taken(self, sid: str, task_id: str) -> None:
-        self._send(sid, f'["took","{task_id}",200,{TAKEN}]')
+        status, success, code, message, data = TAKEN
+        said = {"success": success, "code": code, "message": message, "data": data}
+        self._send(sid, json.dumps(["took", task_id, status, said]))
 
     def _refuse(self, sid: str, task_id: str, why: ResponsibleException) -> None:
         said = {"success": False, "code": int(why.code), "message": why.message, "data": why.data}

@@ -43,7 +43,7 @@ class HTTPChannel:
         limits: Limits | None = None,
     ) -> None:
         self._runtime = runtime
-        self._host, self._port = host, port
+        self._host = host
         self._tls = tls
         self._connect_timeout = connect_timeout
         self._limits = limits or Limits()
